@@ -1,0 +1,99 @@
+"""What every generator offers, and what is known of the toy one.
+
+Shape legend: N batch, D = w_dim, Dz = z_dim, R = rows of w (num_ws), F factors, H = W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+#: Latents and images are computed in groups of this many, the last one padded. Matrix products
+#: sum in an order that depends on the number of rows; one constant shape keeps every sample
+#: the same to the bit whatever batch it came in.
+GROUP = 16
+
+
+class Generator(Protocol):
+    """A face generator with StyleGAN's two halves: mapping z -> w, synthesis w -> image."""
+
+    kind: str
+    digest: str  # identity of the weights: what enters keys
+    z_dim: int
+    w_dim: int
+    num_ws: int
+    img_resolution: int
+    w_avg: Tensor  # (D,)
+
+    def mapping(self, z_NDz: Tensor) -> Tensor:
+        """Map latents to w, untruncated.
+
+        Parameters
+        ----------
+        z_NDz : (N, Dz) float32 tensor, standard normal; normalised inside.
+
+        Returns
+        -------
+        (N, R, D) float32 tensor; row i does not depend on the other rows' content or number.
+        """
+        ...
+
+    def synthesis(self, w_NRD: Tensor) -> Tensor:
+        """Render latents.
+
+        Returns
+        -------
+        (N, 3, H, H) float32 tensor, nominal range [-1, 1], not clipped; image i depends on
+        w_NRD[i] alone, to the bit.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The true factors of given samples and the true directions: known for toyfaces only.
+
+    Parameters
+    ----------
+    names : the F factors, in the order of the other fields.
+    factors : (N, F) float32, the factor as rendered, in its unit.
+    w_directions : (F, D) float64, average gradient of each factor with respect to w, unit norm.
+    z_directions : (F, Dz) float64, the same with respect to the normalised z, unit norm.
+    """
+
+    names: tuple[str, ...]
+    factors: NDArray[np.float32]
+    w_directions: NDArray[np.float64]
+    z_directions: NDArray[np.float64]
+
+
+def seeds_to_z(seeds: Sequence[int] | NDArray[np.int64], *, z_dim: int) -> NDArray[np.float32]:
+    """Latents of the field's convention: seed s gives ``RandomState(s).randn(1, z_dim)``.
+
+    Returns
+    -------
+    (N, z_dim) float32; row i depends on seeds[i] alone.
+    """
+    z_NDz = np.empty((len(seeds), z_dim), dtype=np.float32)
+    for row, seed in enumerate(seeds):
+        z_NDz[row] = np.random.RandomState(int(seed)).randn(z_dim)
+    return z_NDz
+
+
+def truncate(w_NRD: Tensor, w_avg_D: Tensor, *, psi: float, cutoff: int | None = None) -> Tensor:
+    """Truncation trick: w_avg + psi (w - w_avg) on the first ``cutoff`` rows (None: all).
+
+    Source: Karras et al., StyleGAN (CVPR 2019), appendix B.
+    """
+    if psi == 1.0:
+        return w_NRD
+    truncated = w_avg_D + psi * (w_NRD - w_avg_D)
+    if cutoff is None:
+        return truncated
+    return torch.cat([truncated[:, :cutoff], w_NRD[:, cutoff:]], dim=1)
