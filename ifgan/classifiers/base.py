@@ -1,0 +1,48 @@
+"""What every classifier offers: images in, one score per attribute out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column of the scores means.
+
+    Parameters
+    ----------
+    name : the attribute.
+    kind : "logit" (log-odds that the attribute is present) or "value" (a measured quantity).
+    unit : of a value: "years", "degrees", …; "" for logits.
+    threshold : the classifier's own decision threshold on this column; None where it has none.
+    """
+
+    name: str
+    kind: Literal["logit", "value"]
+    unit: str = ""
+    threshold: float | None = None
+
+
+class Classifier(Protocol):
+    """Scores every image on each of its attributes in one pass."""
+
+    kind: str
+    digest: str  # identity of the weights: what enters keys
+    image_size: int
+    columns: tuple[Column, ...]
+
+    def score(self, images: Tensor) -> Tensor:
+        """Score images.
+
+        Parameters
+        ----------
+        images : (N, 3, H, H) float32 in [-1, 1] at ``image_size``.
+
+        Returns
+        -------
+        (N, A) float32; row i depends on images[i] alone, to the bit on a CPU.
+        """
+        ...
