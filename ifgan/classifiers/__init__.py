@@ -1,0 +1,15 @@
+"""Classifiers: images in, one score per attribute out; one file per kind."""
+
+from __future__ import annotations
+
+import torch
+
+from ifgan.classifiers.base import Classifier
+from ifgan.specs import ClassifierSettings
+
+
+def load(settings: ClassifierSettings, *, device: torch.device) -> Classifier:
+    """The image classifier that a classifier step's settings name, on ``device``."""
+    from ifgan.toyfaces import load_classifier
+
+    return load_classifier(settings.classifier, device=device)

@@ -29,10 +29,19 @@ class Column:
 class Classifier(Protocol):
     """Scores every image on each of its attributes in one pass."""
 
-    kind: str
-    digest: str  # identity of the weights: what enters keys
-    image_size: int
-    columns: tuple[Column, ...]
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def digest(self) -> str:
+        """Identity of the weights: what enters keys."""
+        ...
+
+    @property
+    def image_size(self) -> int: ...
+
+    @property
+    def columns(self) -> tuple[Column, ...]: ...
 
     def score(self, images: Tensor) -> Tensor:
         """Score images.

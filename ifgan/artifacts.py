@@ -1,0 +1,213 @@
+"""The artifacts that steps hand to each other: directories of plain files.
+
+Shape legend: N samples, D = w_dim, Dz = z_dim, R rows of w, A attributes, F true factors.
+
+Every reader checks shapes and agreement, so that a truncated or foreign directory is refused
+by name instead of giving a wrong boundary.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ifgan.errors import UserError
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class KnownTruth:
+    """True factors and directions of the samples, where the generator knows them.
+
+    Parameters
+    ----------
+    names : F factors.
+    factors : (N, F), each in its unit.
+    directions : (F, D) for space "w" and (F, Dz) for "z", unit norm.
+    """
+
+    names: tuple[str, ...]
+    factors: Float32
+    directions: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Latents of N seeds, w untruncated.
+
+    Parameters
+    ----------
+    seeds : (N,) int64.
+    z : (N, Dz); w : (N, D), or (N, R, D) where rows differ; w_avg : (D,).
+    provenance : generator, truncation of the images, versions.
+    """
+
+    seeds: NDArray[np.int64]
+    z: Float32
+    w: Float32
+    w_avg: Float32
+    provenance: Mapping[str, Any]
+    truth: KnownTruth | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write into an existing, empty directory."""
+        np.save(folder / "seeds.npy", self.seeds)
+        np.save(folder / "z.npy", self.z)
+        np.save(folder / "w.npy", self.w)
+        np.save(folder / "w_avg.npy", self.w_avg)
+        if self.truth:
+            _write_npz(
+                folder / "truth.npz",
+                names=np.array(self.truth.names),
+                factors=self.truth.factors,
+                **{f"{space}_directions": d for space, d in self.truth.directions.items()},
+            )
+        write_json(folder / "latents.json", self.provenance)
+
+    @classmethod
+    def read(cls, folder: Path, *, space: str | None = None) -> Latents:
+        """Read a directory; with ``space``, only that space's latents are paged in."""
+        with _reading("latents", folder):
+            truth = None
+            if (folder / "truth.npz").exists():
+                with np.load(folder / "truth.npz") as file:
+                    truth = KnownTruth(
+                        names=tuple(str(name) for name in file["names"]),
+                        factors=file["factors"],
+                        directions={key: file[f"{key}_directions"] for key in ("w", "z")},
+                    )
+            latents = cls(
+                seeds=np.load(folder / "seeds.npy"),
+                z=np.load(folder / "z.npy", mmap_mode="r"),
+                w=np.load(folder / "w.npy", mmap_mode="r"),
+                w_avg=np.load(folder / "w_avg.npy"),
+                provenance=read_json(folder / "latents.json"),
+                truth=truth,
+            )
+            count = len(latents.seeds)
+            if not count == len(latents.z) == len(latents.w):
+                raise ValueError(
+                    f"{count} seeds, {len(latents.z)} rows of z, {len(latents.w)} of w"
+                )
+        return latents
+
+
+@dataclass(frozen=True)
+class ScoreColumn:
+    """What one column of the scores means; see ``classifiers.base.Column``."""
+
+    name: str
+    kind: str
+    unit: str
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of N seeds on A attributes; NaN where a score file had no row.
+
+    Parameters
+    ----------
+    seeds : (N,) int64.
+    scores : (N, A) float32.
+    columns : what each column means.
+    """
+
+    seeds: NDArray[np.int64]
+    scores: Float32
+    columns: tuple[ScoreColumn, ...]
+    provenance: Mapping[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write into an existing, empty directory."""
+        np.save(folder / "seeds.npy", self.seeds)
+        np.save(folder / "scores.npy", self.scores)
+        columns = [asdict(column) for column in self.columns]
+        write_json(folder / "scores.json", {**self.provenance, "columns": columns})
+
+    @classmethod
+    def read(cls, folder: Path) -> Scores:
+        """Read a directory."""
+        with _reading("scores", folder):
+            provenance = read_json(folder / "scores.json")
+            scores = cls(
+                seeds=np.load(folder / "seeds.npy"),
+                scores=np.load(folder / "scores.npy"),
+                columns=tuple(ScoreColumn(**column) for column in provenance.pop("columns")),
+                provenance=provenance,
+            )
+            if scores.scores.shape != (len(scores.seeds), len(scores.columns)):
+                raise ValueError(
+                    f"scores.npy has shape {scores.scores.shape}, for {len(scores.seeds)} seeds "
+                    f"and {len(scores.columns)} columns"
+                )
+        return scores
+
+
+def write_shard(path: Path, images: Iterable[tuple[str, bytes]]) -> None:
+    """A tar file of named images whose bytes depend on nothing but them."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in images:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+def read_shard(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The named images of a tar file, in order; nothing is extracted to disk."""
+    with _reading("faces", path), tarfile.open(path, "r:") as tar:
+        for member in tar:
+            file = tar.extractfile(member)
+            if file is None:
+                raise ValueError(f"{member.name} is not a file")
+            yield member.name, file.read()
+
+
+def face_name(seed: int) -> str:
+    """Name of a seed's image inside a shard."""
+    return f"{seed:08d}.png"
+
+
+def write_json(path: Path, content: object) -> None:
+    """Readable JSON, strict: NaN is refused rather than written."""
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object."""
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict):
+        raise TypeError(f"{path.name} does not hold an object")
+    return content
+
+
+def _write_npz(path: Path, **arrays: NDArray[Any]) -> None:
+    # np.savez stamps no time (its zip members say 1980), so equal arrays give equal bytes.
+    np.savez(path, allow_pickle=False, **arrays)
+
+
+class _reading:  # noqa: N801  (reads as a statement)
+    """Turns whatever a damaged directory makes readers raise into one line that names it."""
+
+    def __init__(self, kind: str, place: Path) -> None:
+        self.kind, self.place = kind, place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        expected = (OSError, ValueError, KeyError, TypeError, EOFError, tarfile.TarError)
+        if isinstance(error, expected) and not isinstance(error, UserError):
+            raise UserError(
+                f"{self.kind} in {self.place} can't be read: {' '.join(str(error).split())}. "
+                "Remove that directory and run again."
+            ) from error

@@ -1,0 +1,118 @@
+"""Work by ranges of seeds, so that an interrupted run continues and a larger one adds.
+
+Sample i depends on its seed alone, so finished ranges of one *family* (generator, truncation,
+device class: all that an image depends on but its seed) can be put together in any way. A
+block is a directory ``<first>-<stop>`` that appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import filelock
+
+from ifgan.store import flush
+
+#: Seeds in a full block; faces travel in tar shards of as many.
+BLOCK = 1000
+
+
+class Span(NamedTuple):
+    """The seeds first … stop - 1."""
+
+    first: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.first
+
+
+class Blocks:
+    """The finished blocks of one family, below ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the right to add to this family, so that two processes share the work."""
+        with filelock.FileLock(self.root / ".lock"):
+            for abandoned in self.root.glob(".making-*"):  # by a run that was killed
+                shutil.rmtree(abandoned, ignore_errors=True)
+            yield
+
+    def finished(self) -> list[tuple[Span, Path]]:
+        """All finished blocks, by first seed, the longer of two first."""
+        found = []
+        for path in self.root.iterdir():
+            first, _, stop = path.name.partition("-")
+            if first.isdigit() and stop.isdigit():
+                found.append((Span(int(first), int(stop)), path))
+        return sorted(found, key=lambda entry: (entry[0].first, -entry[0].stop))
+
+    def cover(self, wanted: Span) -> list[tuple[Span, Path]]:
+        """Parts of finished blocks, disjoint and in order, that lie in ``wanted``.
+
+        Each is the span to take and the block to take it from.
+        """
+        parts, position = [], wanted.first
+        for span, path in self.finished():
+            first, stop = max(span.first, position), min(span.stop, wanted.stop)
+            if first < stop:
+                parts.append((Span(first, stop), path))
+                position = stop
+        return parts
+
+    def missing(self, wanted: Span) -> list[Span]:
+        """What of ``wanted`` has to be made, cut at multiples of BLOCK."""
+        gaps, position = [], wanted.first
+        for span, _ in (*self.cover(wanted), (Span(wanted.stop, wanted.stop), None)):
+            if position < span.first:
+                gaps.extend(cut(Span(position, span.first)))
+            position = span.stop
+        return gaps
+
+    @contextlib.contextmanager
+    def write(self, first: int) -> Iterator[Writing]:
+        """Build a block from ``first`` on; it appears when ``stop`` was set and nothing failed."""
+        scratch = Path(tempfile.mkdtemp(prefix=".making-", dir=self.root))
+        writing = Writing(scratch)
+        try:
+            yield writing
+            if writing.stop is not None:
+                flush(scratch)
+                place = self.root / f"{first}-{writing.stop}"
+                if not place.exists():
+                    scratch.replace(place)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def drop_parts(self, whole: Span) -> None:
+        """Remove the blocks that lie inside a longer one, which replaces them."""
+        for span, path in self.finished():
+            if span != whole and whole.first <= span.first and span.stop <= whole.stop:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+class Writing:
+    """A block being made: its directory, and where it ended."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.stop: int | None = None
+
+
+def cut(span: Span) -> list[Span]:
+    """A span cut at multiples of BLOCK, so that blocks of different runs fit together."""
+    edges = [span.first]
+    while edges[-1] < span.stop:
+        edges.append(min((edges[-1] // BLOCK + 1) * BLOCK, span.stop))
+    return [Span(first, stop) for first, stop in itertools.pairwise(edges)]

@@ -1,0 +1,44 @@
+"""Hydra's side of the configuration: what is registered with it, and the way out of it.
+
+`python -m ifgan` registers the schemas, the search path of a user's own YAML and the merged
+launcher here, in this process; ``to_config`` is where ``DictConfig`` ends.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+
+from ifgan import paths
+from ifgan.schema import SCHEMAS, Config
+
+
+class UserConf(SearchPathPlugin):
+    """Puts ./conf.local and ~/.config/ifgan before the shipped configuration."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        for folder in reversed(paths.user_conf()):
+            search_path.prepend("user", f"file://{folder}", SearchPathQuery(provider="main"))
+
+
+def register() -> None:
+    """Make schemas, resolvers and the user's search path known to Hydra; repeatable."""
+    store = ConfigStore.instance()
+    store.store(name="config_schema", node=Config, provider="ifgan")
+    for group, options in SCHEMAS.items():
+        for name, schema in options.items():
+            store.store(
+                group=f"hydra/schema/{group}", name=name, node=schema, provider="ifgan"
+            )
+    OmegaConf.register_new_resolver("ifgan.user_data_dir", paths.user_data_dir, replace=True)
+    Plugins.instance().register(UserConf)
+
+
+def to_config(cfg: DictConfig) -> Config:
+    """The composed tree as plain objects, every range checked."""
+    return cast(Config, OmegaConf.to_object(cfg))

@@ -1,0 +1,158 @@
+"""How good a boundary is, measured on faces that its fit has not seen.
+
+Everything here sees sampling error only: a bias of the classifier is in every label and in
+every figure.
+
+Shape legend: N samples, D dimensions, K points of a curve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ifgan.fits import Float64, Hyperplane
+from ifgan.problem import Problem, Rows
+
+#: Shares of the training faces that the learning curve is fitted on.
+CURVE = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
+_ROC_POINTS = 200
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A fit on fewer faces: quality on held-out faces, cosine of its normal to the full fit's."""
+
+    num_samples: int
+    quality: float
+    cosine_to_full: float
+
+
+def auroc(distances_N: Float64, targets_N: Float64) -> float:
+    """Area under the ROC of distance for the sign of the target."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(targets_N > 0, distances_N))
+
+
+def spearman(distances_N: Float64, targets_N: Float64) -> float:
+    """Rank correlation of distance and target."""
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(distances_N, targets_N).statistic)
+
+
+def held_out(problem: Problem) -> Rows:
+    """Rows of all samples, labelled or not, that the training fit has not seen."""
+    return np.setdiff1d(np.arange(len(problem.scores)), problem.train)
+
+
+def accuracies(problem: Problem, plane: Hyperplane, *, ends: int) -> dict[str, float]:
+    """Accuracies of the fit on the training rows.
+
+    ``validation_accuracy`` is that on the held-out labelled faces. ``remaining_accuracy`` is the
+    reference's: on the held-out faces outside both ends of the ranking (``ends`` on either
+    side), of which those from the midpoint of the highest and lowest score on are positive.
+    One outlier moves that midpoint; it is here for comparison with published figures.
+    """
+    from sklearn.metrics import balanced_accuracy_score
+
+    side_N = plane.distance(problem.latents) > 0
+    validation = problem.validation
+    truth = problem.targets[validation] > 0
+    ranking = np.argsort(-problem.scores, kind="stable")
+    middle = np.intersect1d(ranking[ends : len(ranking) - ends], held_out(problem))
+    midpoint = (problem.scores.max() + problem.scores.min()) / 2
+    found = {
+        "validation_accuracy": float((side_N[validation] == truth).mean()),
+        "balanced_accuracy": float(balanced_accuracy_score(truth, side_N[validation])),
+    }
+    if len(middle):
+        expected = problem.scores[middle] >= midpoint
+        found["remaining_accuracy"] = float((side_N[middle] == expected).mean())
+    return found
+
+
+def ranking_quality(problem: Problem, plane: Hyperplane) -> dict[str, float]:
+    """AUROC, average precision and Spearman correlation on all held-out faces."""
+    from sklearn.metrics import average_precision_score
+
+    rows = held_out(problem)
+    distances = plane.distance(problem.latents[rows])
+    positive = problem.positive[rows]
+    found = {"spearman": spearman(distances, problem.scores[rows])}
+    if 0 < positive.sum() < len(positive):
+        found["auroc"] = auroc(distances, np.where(positive, 1.0, -1.0))
+        found["average_precision"] = float(average_precision_score(positive, distances))
+    return found
+
+
+def roc(problem: Problem, plane: Hyperplane) -> tuple[Float64, Float64, Float64] | None:
+    """False and true positive rate and threshold, (K,) each, on all held-out faces."""
+    from sklearn.metrics import roc_curve
+
+    rows = held_out(problem)
+    positive = problem.positive[rows]
+    if not 0 < positive.sum() < len(positive):
+        return None
+    curve = roc_curve(positive, plane.distance(problem.latents[rows]))
+    keep = np.unique(np.linspace(0, len(curve[0]) - 1, _ROC_POINTS).astype(int))
+    false_K, true_K, threshold_K = (np.asarray(values, dtype=np.float64)[keep] for values in curve)
+    return false_K, true_K, threshold_K
+
+
+def halves(problem: Problem, rng: np.random.RandomState) -> tuple[Rows, Rows]:
+    """Two disjoint halves of the labelled faces with equal shares of either class."""
+    labelled = problem.labelled
+    order = rng.permutation(labelled)
+    order = order[np.argsort(problem.targets[order] > 0, kind="stable")]
+    return order[0::2], order[1::2]
+
+
+def agreement(problem: Problem, one: Hyperplane, other: Hyperplane) -> tuple[float, float]:
+    """Cosine of two normals, and the correlation of their distances over the population.
+
+    The second is the cosine in the metric of the latents' covariance: in an anisotropic space
+    two normals may differ much along directions that samples hardly vary in.
+    """
+    raw = float(one.normal @ other.normal)
+    projections = problem.latents @ np.stack([one.normal, other.normal], axis=1)
+    return raw, float(np.atleast_2d(np.corrcoef(projections.T))[0, 1])
+
+
+def nested_subsets(problem: Problem, rng: np.random.RandomState) -> list[Rows]:
+    """Growing subsets of the training faces, each holding both classes."""
+    order = rng.permutation(problem.train)
+    subsets = [order[: int(len(order) * share)] for share in CURVE]
+    return [rows for rows in subsets if 2 <= (problem.targets[rows] > 0).sum() <= len(rows) - 2]
+
+
+def measured_point(
+    problem: Problem, plane: Hyperplane, num_samples: int, *, full: Hyperplane, continuous: bool
+) -> CurvePoint:
+    """The point of the learning curve of a fit on ``num_samples`` faces."""
+    rows = held_out(problem)
+    distances = plane.distance(problem.latents[rows])
+    if continuous:
+        quality = spearman(distances, problem.scores[rows])
+    else:
+        quality = auroc(distances, problem.scores[rows] - problem.threshold)
+    return CurvePoint(num_samples, quality, float(plane.normal @ full.normal))
+
+
+def truth_cosines(problem: Problem, plane: Hyperplane) -> dict[str, float]:
+    """Agreement with the true direction, where it is known: Σ-cosine, and the raw one."""
+    if problem.truth is None:
+        return {}
+    raw, sigma = agreement(problem, plane, Hyperplane(problem.truth, 0.0))
+    return {"truth_cosine": sigma, "truth_cosine_raw": raw}
+
+
+def as_labels(problem: Problem) -> NDArray[np.int8]:
+    """(N,) 1 positive, 0 negative, -1 not used by the fit."""
+    labels = np.full(len(problem.scores), -1, dtype=np.int8)
+    rows = problem.labelled
+    labels[rows] = problem.targets[rows] > 0
+    return labels

@@ -1,0 +1,182 @@
+"""The configuration as a graph of steps, and the keys that say which work is the same.
+
+A graph is data: nodes with a step, its settings and their inputs. A node's key is the hash of
+(step, revision, settings, input keys); equal keys mean the same work, so merging the graphs of
+a sweep is uniting their nodes by key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ifgan.errors import UserError, choices
+from ifgan.schema import Config, Toyfaces
+from ifgan.specs import (
+    STEPS,
+    ClassifierSettings,
+    SamplerSettings,
+    Settings,
+    StepSpec,
+    SvmSettings,
+    settings_to_dict,
+)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that the graph imports; its bytes are its identity, its path is not."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of another node."""
+
+    node: Node
+    name: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """One execution of a step."""
+
+    step: str
+    settings: Settings
+    inputs: Mapping[str, Output | File]
+
+    @property
+    def spec(self) -> StepSpec:
+        return STEPS[self.step]
+
+    @cached_property
+    def key(self) -> str:
+        """Identity of this work: 32 hexadecimal digits."""
+        inputs = {
+            name: source.sha256 if isinstance(source, File) else f"{source.node.key}/{source.name}"
+            for name, source in self.inputs.items()
+        }
+        return digest(self.step, self.spec.revision, settings_to_dict(self.settings), inputs)
+
+    def ancestors(self) -> Iterator[Node]:
+        """The nodes this one reads from, and theirs, each before what reads it."""
+        for source in self.inputs.values():
+            if isinstance(source, Output):
+                yield from source.node.ancestors()
+                yield source.node
+
+
+Graph = dict[str, Node]  # key -> node, every node after its inputs
+
+
+@dataclass(frozen=True)
+class Identities:
+    """What the configuration's weights are: digests, files to import, columns that are scored.
+
+    Parameters
+    ----------
+    generator_digest, classifier_digest : identity of the weights.
+    generator_file, classifier_file : files that the graph imports; None where the weights ship
+        with ifgan.
+    columns : what the classifier scores.
+    """
+
+    generator_digest: str
+    classifier_digest: str
+    columns: tuple[str, ...]
+    generator_file: File | None = None
+    classifier_file: File | None = None
+
+
+def digest(*parts: object) -> str:
+    """Hash of plain data: 32 hexadecimal digits, the same on every machine."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def merge(targets: Iterable[Node]) -> Graph:
+    """One graph that computes all targets, doing equal work once."""
+    graph: Graph = {}
+    for target in targets:
+        for node in (*target.ancestors(), target):
+            graph.setdefault(node.key, node)
+    return graph
+
+
+def build(config: Config, identities: Identities) -> Node:
+    """The svm node of one configuration, with the graph behind it.
+
+    Raises
+    ------
+    UserError
+        If the classifier does not score the attribute.
+    """
+    sampler = _sampler(config, identities)
+    classifier = Node(
+        "classifier",
+        ClassifierSettings(
+            classifier=config.classifier.kind, classifier_digest=identities.classifier_digest
+        ),
+        {
+            "faces": Output(sampler, "faces"),
+            **({"weights": identities.classifier_file} if identities.classifier_file else {}),
+        },
+    )
+    return Node(
+        "svm",
+        _svm_settings(config, identities),
+        {
+            "latents": Output(sampler, "latents"),
+            "scores": Output(classifier, "scores"),
+            "thumbnails": Output(classifier, "thumbnails"),
+        },
+    )
+
+
+def _sampler(config: Config, identities: Identities) -> Node:
+    generator = config.generator
+    settings = SamplerSettings(
+        generator=generator.kind,
+        generator_digest=identities.generator_digest,
+        resolution=generator.resolution if isinstance(generator, Toyfaces) else None,
+        num_samples=config.sampler.num_samples,
+        seed=config.sampler.seed,
+        truncation_psi=config.sampler.truncation_psi,
+        truncation_cutoff=config.sampler.truncation_cutoff,
+        image_size=config.sampler.image_size,
+    )
+    weights = identities.generator_file
+    return Node("sampler", settings, {"weights": weights} if weights else {})
+
+
+def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
+    attribute, svm = config.attribute, config.svm
+    column = attribute.column(config.classifier.kind)
+    if column not in identities.columns:
+        raise UserError(
+            f"attribute '{attribute.name}' is not scored by classifier '{config.classifier.kind}' "
+            f"(no column '{column}'). {choices(identities.columns, column)} Or take another "
+            "classifier with classifier=…"
+        )
+    method = svm.method
+    if method == "auto":
+        method = "linear" if attribute.kind == "binary" else "regression"
+    return SvmSettings(
+        attribute=attribute.name,
+        column=column,
+        kind=attribute.kind,
+        method=method,
+        space=svm.space,
+        threshold=svm.threshold,
+        c=svm.c,
+        c_grid=[float(c) for c in svm.c_grid],
+        folds=svm.folds,
+        chosen_num_or_ratio=svm.chosen_num_or_ratio,
+        split_ratio=svm.split_ratio,
+        seed=svm.seed,
+    )

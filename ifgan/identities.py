@@ -1,0 +1,65 @@
+"""What weights a configuration names: their digests, and what the classifier can score.
+
+Read before anything runs, so that a wrong path or an attribute nobody scores costs no face;
+and without torch, so that a run that finds everything in the store starts at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ifgan.classifiers.scores import read_names
+from ifgan.errors import UserError
+from ifgan.graph import File, Identities
+from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
+from ifgan.store import sha256
+
+
+def identify(config: Config) -> Identities:
+    """Digests and files of a configuration's generator and classifier.
+
+    Raises
+    ------
+    UserError
+        If a file does not exist or can't be read.
+    """
+    generator, generator_file = _generator(config.generator)
+    classifier, classifier_file, columns = _classifier(config.classifier)
+    return Identities(
+        generator_digest=generator,
+        generator_file=generator_file,
+        classifier_digest=classifier,
+        classifier_file=classifier_file,
+        columns=columns,
+    )
+
+
+def _generator(generator: Toyfaces | Checkpoint) -> tuple[str, File | None]:
+    if isinstance(generator, Toyfaces):
+        from ifgan.toyfaces.generator import REVISION
+
+        return f"toyfaces-{REVISION}-{generator.resolution}", None
+    file = _file("generator.path", generator.path)
+    return file.sha256, file
+
+
+def _classifier(classifier: object) -> tuple[str, File | None, tuple[str, ...]]:
+    if isinstance(classifier, ScoreFile):
+        file = _file("classifier.path", classifier.path)
+        return file.sha256, file, read_names(Path(file.path))
+    import ifgan.toyfaces
+    from ifgan.toyfaces.traits import FACTORS
+
+    kind = getattr(classifier, "kind", "")
+    file = Path(ifgan.toyfaces.__file__).with_name(f"{kind}.safetensors")
+    return sha256(file), None, tuple(factor.name for factor in FACTORS)
+
+
+def _file(option: str, given: str) -> File:
+    path = Path(given).expanduser().absolute()
+    if not path.is_file():
+        raise UserError(f"{option} must be an existing file. Got {given}.")
+    try:
+        return File(str(path), sha256(path))
+    except OSError as error:
+        raise UserError(f"{option}: {given} can't be read ({error.strerror}).") from error

@@ -1,0 +1,38 @@
+"""Images between generators, files and classifiers: size and number format."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Reduce (N, 3, H, H) images to ``size`` pixels a side, antialiased; never enlarges."""
+    if images.shape[-1] <= size:
+        return images
+    return F.interpolate(images, (size, size), mode="bicubic", antialias=True)
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """(N, 3, H, H) in [-1, 1] as (N, H, H, 3) bytes on the host."""
+    levels = (images * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+    pixels: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return pixels
+
+
+def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:
+    """(N, H, H, 3) bytes as (N, 3, H, H) float32 in [-1, 1]."""
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    return (images.to(torch.float32) / 127.5 - 1).contiguous()
+
+
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """An encoded image file as (H, W, 3) bytes."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))

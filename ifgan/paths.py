@@ -1,0 +1,26 @@
+"""Finds what lies beside the code: conf/ and components/, in a checkout or in a wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(folder: str) -> Path:
+    """``conf`` or ``components``: beside the package in a checkout, inside it in a wheel."""
+    inside = _PACKAGE / "_data" / folder
+    return inside if inside.is_dir() else _PACKAGE.parent / folder
+
+
+def user_conf() -> list[Path]:
+    """A user's own YAML, the nearer one first: ./conf.local, then ~/.config/ifgan."""
+    candidates = [Path.cwd() / "conf.local", Path.home() / ".config" / "ifgan"]
+    return [path for path in candidates if path.is_dir()]
+
+
+def user_data_dir() -> str:
+    """Where the store lies unless IFGAN_STORE says otherwise."""
+    import platformdirs
+
+    return platformdirs.user_data_dir("ifgan", appauthor=False)

@@ -1,0 +1,201 @@
+"""What a fit is given: the latents of one space, the scores of one attribute, and the labels.
+
+Shape legend: N samples with a score, D dimensions.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ifgan.artifacts import Latents, ScoreColumn, Scores
+from ifgan.boundary import normalise_z
+from ifgan.errors import UserError, choices
+from ifgan.fits import Float64, otsu
+from ifgan.specs import SvmSettings
+
+log = logging.getLogger(__name__)
+
+Rows = NDArray[np.intp]
+
+_ENOUGH = 100  # samples of the rarer class below which a boundary is hardly worth having
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Samples, labels and the split of one fit.
+
+    Parameters
+    ----------
+    column : what the scores mean.
+    seeds : (N,); latents : (N, D) in the fit's space; scores : (N,), finite.
+    targets : (N,), what is fitted; the sign is the label.
+    train, validation : rows of the labelled samples, disjoint; every other row is remaining.
+    threshold : score above which a face counts as positive.
+    num_unscored : samples that were dropped for want of a score.
+    truth : (D,) unit vector, the true direction where the generator knows it.
+    """
+
+    column: ScoreColumn
+    seeds: NDArray[np.int64]
+    latents: Float64
+    scores: Float64
+    targets: Float64
+    train: Rows
+    validation: Rows
+    threshold: float
+    num_unscored: int
+    truth: Float64 | None
+    warnings: tuple[str, ...]
+
+    @property
+    def positive(self) -> NDArray[np.bool_]:
+        """(N,) whether the classifier sees the attribute."""
+        return self.scores > self.threshold
+
+    @property
+    def labelled(self) -> Rows:
+        """Rows that have a label."""
+        return np.sort(np.concatenate([self.train, self.validation]))
+
+
+def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
+    """Read latents and scores, drop what has no score, label and split.
+
+    Raises
+    ------
+    UserError
+        If the two do not belong together, all scores are equal, or a class is too small.
+    """
+    latents, scores = Latents.read(latents_dir), Scores.read(scores_dir)
+    if not np.array_equal(latents.seeds, scores.seeds):
+        raise UserError(
+            f"latents and scores must be of the same seeds. Got {len(latents.seeds)} latents and "
+            f"{len(scores.seeds)} scores. Use artifacts of one run."
+        )
+    column, all_scores = _column(settings, scores)
+    scored = np.flatnonzero(np.isfinite(all_scores))
+    scores_N = all_scores[scored].astype(np.float64)
+    if len(scored) == 0 or scores_N.min() == scores_N.max():
+        raise UserError(
+            f"the scores of attribute '{settings.attribute}' must differ between faces. Got "
+            f"{len(scored)} equal scores. Check that the classifier fits these images."
+        )
+    threshold = _threshold(settings, column, scores_N)
+    rng = np.random.RandomState(settings.seed)
+    targets_N, groups = _labels(settings, scores_N, threshold)
+    train, validation = _split(settings, groups, rng)
+    truth_D = None
+    if latents.truth and settings.attribute in latents.truth.names:
+        row = latents.truth.names.index(settings.attribute)
+        truth_D = latents.truth.directions[settings.space][row]
+    return Problem(
+        column=column,
+        seeds=latents.seeds[scored],
+        latents=_in_space(settings.space, latents, scored),
+        scores=scores_N,
+        targets=targets_N,
+        train=train,
+        validation=validation,
+        threshold=threshold,
+        num_unscored=len(latents.seeds) - len(scored),
+        truth=truth_D,
+        warnings=_warnings(settings, scores_N > threshold),
+    )
+
+
+def _column(settings: SvmSettings, scores: Scores) -> tuple[ScoreColumn, NDArray[np.float32]]:
+    names = [column.name for column in scores.columns]
+    if settings.column not in names:
+        raise UserError(
+            f"the scores have no column '{settings.column}'. {choices(names, settings.column)}"
+        )
+    index = names.index(settings.column)
+    return scores.columns[index], scores.scores[:, index]
+
+
+def _in_space(space: str, latents: Latents, rows: Rows) -> Float64:
+    if space == "z":
+        return normalise_z(latents.z[rows])
+    if latents.w.ndim != 2:
+        raise UserError(
+            f"svm.space=w needs latents whose rows are equal. Got w of shape {latents.w.shape}."
+        )
+    return latents.w[rows].astype(np.float64)
+
+
+def _threshold(settings: SvmSettings, column: ScoreColumn, scores_N: Float64) -> float:
+    """The given threshold, else the classifier's own, else Otsu's; continuous: the median."""
+    if settings.threshold is not None:
+        return settings.threshold
+    if settings.kind == "continuous":
+        return float(np.median(scores_N))
+    if column.threshold is not None:
+        return column.threshold
+    return otsu(scores_N)
+
+
+def _labels(
+    settings: SvmSettings, scores_N: Float64, threshold: float
+) -> tuple[Float64, tuple[Rows, Rows]]:
+    """Targets of all samples, and the rows of the negative and of the positive labelled ones."""
+    if settings.method == "interfacegan":
+        count = len(scores_N)
+        value = settings.chosen_num_or_ratio
+        chosen = min(int(count * value) if value <= 1 else int(value), count // 2)
+        ranking = np.argsort(-scores_N, kind="stable")
+        targets = np.zeros(count)
+        targets[ranking[:chosen]], targets[ranking[count - chosen :]] = 1.0, -1.0
+        return targets, (np.sort(ranking[count - chosen :]), np.sort(ranking[:chosen]))
+    targets = scores_N - threshold
+    return targets, (np.flatnonzero(targets <= 0), np.flatnonzero(targets > 0))
+
+
+def _split(
+    settings: SvmSettings, groups: tuple[Rows, Rows], rng: np.random.RandomState
+) -> tuple[Rows, Rows]:
+    """Each class shuffled, then cut at ``split_ratio``."""
+    # Cross-validation needs every fold to hold both classes, on either side of the cut.
+    needed = 2 * settings.folds
+    smaller = min(groups, key=len)
+    train, validation = [], []
+    for rows in groups:
+        cut = int(len(rows) * settings.split_ratio)
+        if cut < needed or len(rows) - cut < 2:
+            raise UserError(
+                f"svm.method={settings.method} needs at least "
+                f"{max(needed, int(np.ceil(needed / settings.split_ratio)))} faces on either side "
+                f"of attribute '{settings.attribute}'. Got {len(smaller)} on the smaller one. "
+                "Raise sampler.num_samples"
+                + (
+                    " or svm.chosen_num_or_ratio."
+                    if settings.method == "interfacegan"
+                    else ", or set svm.threshold."
+                )
+            )
+        shuffled = rng.permutation(rows)
+        train.append(shuffled[:cut])
+        validation.append(shuffled[cut:])
+    return np.concatenate(train), np.concatenate(validation)
+
+
+def _warnings(settings: SvmSettings, positive_N: NDArray[np.bool_]) -> tuple[str, ...]:
+    count = len(positive_N)
+    rarer = int(min(positive_N.sum(), count - positive_N.sum()))
+    warnings = []
+    if 0 < rarer < _ENOUGH:
+        more = int(np.ceil(count * (_ENOUGH / rarer - 1)))
+        warnings.append(
+            f"only {rarer} of {count:,} faces are in the rarer class of '{settings.attribute}'; "
+            f"about {more:,} more faces would make it {_ENOUGH}"
+        )
+    if settings.method != "interfacegan" and settings.chosen_num_or_ratio != 0.02:
+        warnings.append(
+            f"svm.chosen_num_or_ratio is ignored by svm.method={settings.method}; "
+            "only interfacegan uses it"
+        )
+    return tuple(warnings)

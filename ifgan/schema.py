@@ -1,0 +1,236 @@
+"""Every option, its default and its range.
+
+The dataclasses below are what Hydra validates names and types against; ranges are checked when
+the composed tree becomes objects. Options of ``sampler``, ``classifier`` and ``svm`` change the
+result; options of ``backend`` never do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from ifgan.errors import UserError, choices
+
+METHODS = ("auto", "linear", "regression", "interfacegan")
+SPACES = ("z", "w")
+KINDS = ("binary", "continuous")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass
+class Attribute:
+    """What is searched for. ``called`` gives its name in classifiers that use another."""
+
+    name: str = MISSING
+    kind: str = MISSING  # binary: present or not; continuous: a quantity
+    called: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _one_of("attribute.kind", self.kind, KINDS)
+        _identifier("attribute.name", self.name)
+
+    def column(self, classifier: str) -> str:
+        """What ``classifier`` calls this attribute."""
+        return self.called.get(classifier, self.name)
+
+
+@dataclass
+class Generator:
+    """Where faces come from; ``psi`` is the truncation by convention of these weights."""
+
+    kind: str = MISSING
+    psi: float = 1.0
+
+
+@dataclass
+class Toyfaces(Generator):
+    """The embedded procedural generator, whose true directions are known."""
+
+    kind: str = "toyfaces"
+    resolution: int = 64
+
+    def __post_init__(self) -> None:
+        if self.resolution not in (64, 128, 256, 512):
+            raise UserError(
+                f"generator.resolution must be 64, 128, 256 or 512. Got {self.resolution}."
+            )
+
+
+@dataclass
+class Checkpoint(Generator):
+    """A network from a file: ``.safetensors`` as ``ifgan`` writes it."""
+
+    kind: str = "checkpoint"
+    psi: float = 0.7
+    path: str = MISSING
+
+
+@dataclass
+class Sampler:
+    """Which faces are drawn: seeds ``seed … seed + num_samples - 1``, truncated by psi."""
+
+    num_samples: int = MISSING
+    seed: int = 0
+    truncation_psi: float = MISSING
+    truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
+    image_size: int = MISSING  # pixels a side of the stored faces
+
+    def __post_init__(self) -> None:
+        _in_range("sampler.num_samples", self.num_samples, low=1, high=100_000_000)
+        _in_range("sampler.seed", self.seed, low=0, high=2**32 - 1 - self.num_samples)
+        _in_range("sampler.truncation_psi", self.truncation_psi, low=-2.0, high=2.0)
+        if self.truncation_cutoff is not None:
+            _in_range("sampler.truncation_cutoff", self.truncation_cutoff, low=1, high=64)
+        _in_range("sampler.image_size", self.image_size, low=8, high=2048)
+
+
+@dataclass
+class Classifier:
+    """Who scores the faces, at ``image_size`` pixels a side."""
+
+    kind: str = MISSING
+    image_size: int = MISSING
+
+
+@dataclass
+class ToyfacesClassifier(Classifier):
+    """A small network that ships with ifgan and scores toyfaces."""
+
+    kind: str = "toyfaces"  # or toyfaces_biased
+    image_size: int = 64
+
+
+@dataclass
+class ScoreFile(Classifier):
+    """Scores made elsewhere: a CSV or ``.npz`` file with a seed for every row."""
+
+    kind: str = "scores"
+    image_size: int = 256
+    path: str = MISSING
+
+
+@dataclass
+class Svm:
+    """How the hyperplane is fitted (ifgan/steps/svm.py, docs in conf/svm/)."""
+
+    method: str = "auto"  # auto: linear for binary, regression for continuous attributes
+    space: str = "w"
+    threshold: float | None = None  # null: the classifier's own, else Otsu's; median if continuous
+    c: float | None = None  # null: from c_grid by cross-validation
+    c_grid: list[float] = field(default_factory=lambda: [1e-4, 1e-3, 1e-2, 1e-1])
+    folds: int = 4
+    chosen_num_or_ratio: float = 0.02  # method=interfacegan: faces taken from either end
+    split_ratio: float = 0.7  # share of the labelled faces that is fitted
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _one_of("svm.method", self.method, METHODS)
+        _one_of("svm.space", self.space, SPACES)
+        if self.c is not None:
+            _positive("svm.c", self.c)
+        if not self.c_grid:
+            raise UserError("svm.c_grid must hold at least one number above 0. Got an empty list.")
+        for c in self.c_grid:
+            _positive("svm.c_grid", c)
+        _in_range("svm.folds", self.folds, low=2, high=20)
+        _positive("svm.chosen_num_or_ratio", self.chosen_num_or_ratio)
+        _in_range("svm.split_ratio", self.split_ratio, low=0.1, high=0.95)
+        _in_range("svm.seed", self.seed, low=0, high=2**32 - 1)
+
+
+@dataclass
+class Backend:
+    """Where the graph runs."""
+
+    kind: str = MISSING
+
+
+@dataclass
+class Local(Backend):
+    """In this process."""
+
+    kind: str = "local"
+    device: str = "auto"  # auto: CUDA when present, else the CPU
+    batch_size: int = 64
+    workers: int = 2  # threads that encode, decode and fit
+
+    def __post_init__(self) -> None:
+        _one_of("backend.device", self.device, DEVICES)
+        _in_range("backend.batch_size", self.batch_size, low=1, high=4096)
+        _in_range("backend.workers", self.workers, low=1, high=256)
+
+
+@dataclass
+class Images:
+    """The container image of each step."""
+
+    sampler: str = "ifgan-sampler"
+    classifier: str = "ifgan-classifier"
+    svm: str = "ifgan-svm"
+
+
+@dataclass
+class Kubeflow(Backend):
+    """A Kubeflow Pipelines cluster."""
+
+    kind: str = "kubeflow"
+    images: Images = field(default_factory=Images)
+    pipeline_root: str | None = None  # gs://… or s3://…; null: the cluster's default
+
+
+@dataclass
+class Vertex(Backend):
+    """Vertex AI Pipelines."""
+
+    kind: str = "vertex"
+    images: Images = field(default_factory=Images)
+    project: str | None = None
+    location: str = "us-central1"
+    pipeline_root: str | None = None  # gs://BUCKET/…
+
+
+@dataclass
+class Config:
+    """The whole tree. ``objective`` is the metric a job returns, for sweepers that tune."""
+
+    attribute: Attribute = MISSING
+    generator: Any = MISSING
+    sampler: Sampler = MISSING
+    classifier: Any = MISSING
+    svm: Svm = MISSING
+    backend: Any = MISSING
+    store: str = MISSING
+    objective: str = "auroc"
+    dry_run: bool = False
+
+
+#: The groups whose choices have options of their own. conf/<group>/<choice>.yaml starts from
+#: ``/hydra/schema/<group>/<schema>@_here_``: below hydra/, so that no schema looks like a choice.
+SCHEMAS: dict[str, dict[str, type]] = {
+    "generator": {"toyfaces": Toyfaces, "checkpoint": Checkpoint},
+    "classifier": {"toyfaces": ToyfacesClassifier, "scores": ScoreFile},
+    "backend": {"local": Local, "kubeflow": Kubeflow, "vertex": Vertex},
+}
+
+
+def _in_range(option: str, value: float, *, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise UserError(f"{option} must be in the range [{low:,}, {high:,}]. Got {value:,}.")
+
+
+def _positive(option: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise UserError(f"{option} must be a finite number above 0. Got {value}.")
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise UserError(f"{option} has no choice '{value}'. {choices(known, value)}")
+
+
+def _identifier(option: str, value: str) -> None:
+    if not value or not all(letter.isalnum() or letter in "_-" for letter in value):
+        raise UserError(f"{option} must consist of letters, digits, '_' and '-'. Got '{value}'.")

@@ -1,0 +1,186 @@
+"""What each step takes and gives: the one definition of settings, inputs and outputs.
+
+The graph hashes these settings, the step contract parses them, the compiler turns each into a
+named input of a component and the component definitions are tested against them. Everything
+here changes the result; what does not (device, batch size, machine) belongs to a backend.
+
+Raise ``revision`` by hand whenever a step's output changes for equal settings: it enters the
+key, so that stored artifacts of the old code are not mistaken for the new.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from ifgan.errors import UserError
+
+Value = str | int | float | bool | list[float] | None
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """Which faces are drawn.
+
+    Parameters
+    ----------
+    generator : kind of generator: "toyfaces" or "checkpoint".
+    generator_digest : identity of its weights.
+    resolution : pixels a side of what toyfaces renders; None: the weights say it.
+    num_samples, seed : faces of the seeds ``seed … seed + num_samples - 1``.
+    truncation_psi, truncation_cutoff : truncation of the images; cutoff None means all rows.
+    image_size : pixels a side of the stored faces.
+    """
+
+    generator: str
+    generator_digest: str
+    resolution: int | None
+    num_samples: int
+    seed: int
+    truncation_psi: float
+    truncation_cutoff: int | None
+    image_size: int
+
+
+@dataclass(frozen=True)
+class ClassifierSettings:
+    """Which classifier scores the faces; ``classifier_digest`` is the identity of its weights."""
+
+    classifier: str
+    classifier_digest: str
+
+
+@dataclass(frozen=True)
+class SvmSettings:
+    """How the hyperplane is fitted; see ``schema.Svm`` for each option.
+
+    Parameters
+    ----------
+    column : what the classifier calls the attribute.
+    threshold : score from which a face counts as positive; None: the classifier's own.
+    c : regularisation of the SVM; None: chosen from ``c_grid`` by cross-validation.
+    """
+
+    attribute: str
+    column: str
+    kind: str
+    method: str
+    space: str
+    threshold: float | None
+    c: float | None
+    c_grid: list[float]
+    folds: int
+    chosen_num_or_ratio: float
+    split_ratio: float
+    seed: int
+
+
+Settings = SamplerSettings | ClassifierSettings | SvmSettings
+
+
+@dataclass(frozen=True)
+class StepSpec:
+    """Name, revision, settings, and the artifacts of a step with their KFP types.
+
+    ``files`` names the outputs that are one file rather than a directory.
+    """
+
+    name: str
+    revision: int
+    settings: type[Settings]
+    inputs: Mapping[str, str]
+    optional_inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    files: frozenset[str] = frozenset()
+
+
+STEPS: Mapping[str, StepSpec] = {
+    spec.name: spec
+    for spec in (
+        StepSpec(
+            name="sampler",
+            revision=1,
+            settings=SamplerSettings,
+            inputs={},
+            optional_inputs={"weights": "Model"},
+            outputs={"latents": "Dataset", "faces": "Dataset"},
+        ),
+        StepSpec(
+            name="classifier",
+            revision=1,
+            settings=ClassifierSettings,
+            inputs={"faces": "Dataset"},
+            optional_inputs={"weights": "Model"},
+            outputs={"scores": "Dataset", "thumbnails": "Dataset"},
+        ),
+        StepSpec(
+            name="svm",
+            revision=1,
+            settings=SvmSettings,
+            inputs={"latents": "Dataset", "scores": "Dataset", "thumbnails": "Dataset"},
+            optional_inputs={},
+            outputs={
+                "boundary": "Model",
+                "metrics": "Metrics",
+                "roc": "ClassificationMetrics",
+                "report": "HTML",
+            },
+            files=frozenset({"metrics", "roc", "report"}),
+        ),
+    )
+}
+
+
+def settings_to_dict(settings: Settings) -> dict[str, Value]:
+    """Plain values of a settings object, in the order of its fields."""
+    return dataclasses.asdict(settings)
+
+
+def settings_from_dict(spec: StepSpec, values: Mapping[str, Any]) -> Settings:
+    """Settings of a step from loosely typed values, as JSON and KFP deliver them.
+
+    An absent or null value is None where the field allows it; whole floats become ints (KFP's
+    JSON numbers lose the difference).
+
+    Raises
+    ------
+    UserError
+        On an unknown or missing setting, or a value of the wrong type.
+    """
+    hints = get_type_hints(spec.settings)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise UserError(
+            f"step {spec.name} has no setting '{unknown[0]}'. It takes: {', '.join(hints)}."
+        )
+    coerced = {name: _coerce(spec, name, hint, values.get(name)) for name, hint in hints.items()}
+    return spec.settings(**coerced)
+
+
+def base_type(hint: Any) -> tuple[Any, bool]:
+    """The type without ``| None``, and whether None was allowed."""
+    if get_origin(hint) in (Union, types.UnionType):
+        members = [member for member in get_args(hint) if member is not type(None)]
+        assert len(members) == 1, hint
+        return members[0], True
+    return hint, False
+
+
+def _coerce(spec: StepSpec, name: str, hint: Any, value: Any) -> Any:
+    kind, optional = base_type(hint)
+    if value is None and optional:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int and is_number and float(value).is_integer():
+        return int(value)
+    if kind is float and is_number:
+        return float(value)
+    if kind is str and isinstance(value, str):
+        return value
+    if get_origin(kind) is list and isinstance(value, list):
+        return [float(item) for item in value]
+    wanted = getattr(kind, "__name__", str(kind))
+    raise UserError(f"setting {name} of step {spec.name} must be of type {wanted}. Got {value!r}.")

@@ -1,0 +1,234 @@
+"""Classifier: faces -> a score on every attribute, and the few faces a report shows.
+
+Shape legend: N faces, A attributes, H pixels a side.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from ifgan import classifiers
+from ifgan.artifacts import (
+    Float32,
+    ScoreColumn,
+    Scores,
+    face_name,
+    read_json,
+    read_shard,
+    write_shard,
+)
+from ifgan.blocks import Blocks, Span
+from ifgan.classifiers.base import Classifier
+from ifgan.classifiers.scores import read_scores
+from ifgan.devices import device_class, resolve
+from ifgan.errors import UserError
+from ifgan.graph import digest
+from ifgan.images import decode, from_uint8, resize
+from ifgan.runtime import Runtime
+from ifgan.specs import STEPS, ClassifierSettings
+
+_BLOCK_SECONDS = 15.0  # a block is closed early rather than risk more work than this
+_THUMBNAIL_SIZE = 128
+_EXTREMES, _MIDDLE, _SPREAD = 32, 24, 64  # faces kept for the report
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """A faces artifact: one span of seeds in shards."""
+
+    folder: Path
+    family: str
+    span: Span
+    shards: Sequence[tuple[Span, Path]]
+
+    @classmethod
+    def read(cls, folder: Path) -> _Faces:
+        content = read_json(folder / "faces.json")
+        shards = [
+            (Span(shard["first"], shard["stop"]), folder / shard["file"])
+            for shard in content["shards"]
+        ]
+        return cls(folder, content["family"], Span(content["first"], content["stop"]), shards)
+
+    def images(self, span: Span) -> Iterator[bytes]:
+        """Encoded images of the seeds of a span, in order."""
+        for shard, path in self.shards:
+            first, stop = max(shard.first, span.first), min(shard.stop, span.stop)
+            if first < stop:
+                members = itertools.islice(
+                    read_shard(path), first - shard.first, stop - shard.first
+                )
+                for seed, (name, data) in zip(range(first, stop), members, strict=True):
+                    assert name == face_name(seed), (name, seed)
+                    yield data
+
+
+def run(
+    settings: ClassifierSettings,
+    inputs: Mapping[str, Path],
+    outputs: Mapping[str, Path],
+    runtime: Runtime,
+) -> dict[str, dict[str, Any]]:
+    """Score the faces; returns small metadata of each output."""
+    faces = _Faces.read(inputs["faces"])
+    seeds = np.arange(faces.span.first, faces.span.stop, dtype=np.int64)
+    if settings.classifier == "scores":
+        table = read_scores(inputs["weights"])
+        scores_NA = table.aligned(seeds)
+        columns = tuple(ScoreColumn(name, "logit", "", None) for name in table.names)
+    else:
+        scores_NA, columns = _score(settings, faces, runtime)
+    provenance = {
+        "classifier": settings.classifier,
+        "classifier_digest": settings.classifier_digest,
+        "scored": int(np.isfinite(scores_NA).all(axis=1).sum()),
+    }
+    Scores(seeds, scores_NA, columns, provenance).write(outputs["scores"])
+    shown = _shown(seeds, scores_NA, columns)
+    write_shard(outputs["thumbnails"] / "thumbnails.tar", _thumbnails(faces, shown))
+    return {
+        "scores": {"num_samples": len(seeds), "attributes": len(columns)},
+        "thumbnails": {"num_samples": len(shown)},
+    }
+
+
+def _score(
+    settings: ClassifierSettings, faces: _Faces, runtime: Runtime
+) -> tuple[Float32, tuple[ScoreColumn, ...]]:
+    """Score what no earlier run has, block by block, and put the blocks together."""
+    device = resolve(runtime.device)
+    classifier = classifiers.load(settings, device=device)
+    spec = STEPS["classifier"]
+    family = digest(
+        spec.name,
+        spec.revision,
+        settings.classifier,
+        settings.classifier_digest,
+        faces.family,
+        device_class(device),
+    )
+    blocks = Blocks(runtime.blocks / family)
+    with blocks.lock():
+        _score_missing(classifier, faces, blocks, device, runtime)
+        scores_NA = np.concatenate([_part(path, span) for span, path in blocks.cover(faces.span)])
+    columns = tuple(ScoreColumn(c.name, c.kind, c.unit, c.threshold) for c in classifier.columns)
+    return scores_NA, columns
+
+
+def _score_missing(
+    classifier: Classifier,
+    faces: _Faces,
+    blocks: Blocks,
+    device: torch.device,
+    runtime: Runtime,
+) -> None:
+    gaps = blocks.missing(faces.span)
+    done = faces.span.size - sum(gap.size for gap in gaps)
+    with (
+        runtime.progress.track(faces.span.size, "faces", done=done) as advance,
+        ThreadPoolExecutor(runtime.workers) as pool,
+    ):
+        for gap in gaps:
+            images = _batches(faces, gap, runtime.batch_size, pool)
+            position = gap.first
+            while position < gap.stop:
+                with blocks.write(position) as writing:
+                    scores_NA = _score_block(classifier, images, device, advance)
+                    np.save(writing.path / "scores.npy", scores_NA)
+                    position = writing.stop = position + len(scores_NA)
+
+
+def _score_block(
+    classifier: Classifier,
+    images: Iterator[NDArray[np.uint8]],
+    device: torch.device,
+    advance: Callable[[int], None],
+) -> Float32:
+    """Scores of the next images, as many as a block may take."""
+    started = time.monotonic()
+    batches = []
+    for pixels in images:
+        batches.append(_score_batch(classifier, pixels, device))
+        advance(len(pixels))
+        if time.monotonic() - started > _BLOCK_SECONDS:
+            break
+    scores_NA = np.concatenate(batches)
+    bad = ~np.isfinite(scores_NA)
+    if bad.any():
+        raise UserError(
+            f"classifier '{classifier.kind}' gave {bad.sum()} scores that are not finite among "
+            f"{scores_NA.size}. Check its weights and its preprocessing."
+        )
+    return scores_NA
+
+
+def _batches(
+    faces: _Faces, span: Span, batch_size: int, pool: ThreadPoolExecutor
+) -> Iterator[NDArray[np.uint8]]:
+    """(n, H, H, 3) batches of a span; the next one is decoded while this one is scored."""
+    encoded = faces.images(span)
+
+    def decoding() -> list[Future[NDArray[np.uint8]]]:
+        return [pool.submit(decode, data) for data in itertools.islice(encoded, batch_size)]
+
+    ahead = decoding()
+    while ahead:
+        following = decoding()
+        yield np.stack([image.result() for image in ahead])
+        ahead = following
+
+
+@torch.inference_mode()
+def _score_batch(
+    classifier: Classifier, pixels: NDArray[np.uint8], device: torch.device
+) -> Float32:
+    images = resize(from_uint8(pixels).to(device), classifier.image_size)
+    scores: Float32 = classifier.score(images).cpu().numpy()
+    return scores
+
+
+def _part(block: Path, span: Span) -> Float32:
+    first = int(block.name.partition("-")[0])
+    scores: Float32 = np.load(block / "scores.npy")[span.first - first : span.stop - first]
+    return scores
+
+
+def _shown(
+    seeds: NDArray[np.int64], scores_NA: Float32, columns: Sequence[ScoreColumn]
+) -> list[int]:
+    """Seeds a report may show: of every attribute both ends and the middle, and a spread."""
+    chosen = set(seeds[:: max(1, len(seeds) // _SPREAD)].tolist())
+    for scores_N, column in zip(scores_NA.T, columns, strict=True):
+        known = np.flatnonzero(np.isfinite(scores_N))
+        if len(known) == 0:
+            continue
+        order = known[np.argsort(scores_N[known], kind="stable")]
+        middle = np.median(scores_N[known]) if column.threshold is None else column.threshold
+        nearest = known[np.argsort(np.abs(scores_N[known] - middle), kind="stable")[:_MIDDLE]]
+        for rows in (order[:_EXTREMES], order[-_EXTREMES:], nearest):
+            chosen.update(seeds[rows].tolist())
+    return sorted(chosen)
+
+
+def _thumbnails(faces: _Faces, shown: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+    wanted = {face_name(seed): seed for seed in shown}
+    for _, path in faces.shards:
+        for name, data in read_shard(path):
+            if name in wanted:
+                with Image.open(io.BytesIO(data)) as image:
+                    image.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
+                    buffer = io.BytesIO()
+                    image.save(buffer, "WEBP", quality=92, method=4)
+                yield f"{wanted[name]:08d}.webp", buffer.getvalue()

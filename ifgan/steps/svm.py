@@ -1,0 +1,250 @@
+"""Svm: latents and scores -> the boundary, the evidence for it, and the page that shows both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifgan import evidence, problem
+from ifgan.artifacts import read_json, read_shard, write_json
+from ifgan.boundary import Boundary
+from ifgan.evidence import CurvePoint
+from ifgan.fits import FITS, Float64, Hyperplane, choose_c
+from ifgan.problem import Problem, Rows
+from ifgan.report import Face, LearningPoint, ReportData, render
+from ifgan.runtime import Runtime
+from ifgan.specs import SvmSettings, settings_to_dict
+
+_SHOWN = 12  # faces of each part of the report's strip
+
+
+@dataclass(frozen=True, eq=False)
+class _Solution:
+    """The fits of one problem: of the training rows, the final one, and what they show."""
+
+    c: float
+    trained: Hyperplane
+    final: Hyperplane
+    stability: tuple[float, float]  # raw cosine of two halves, and in the population's metric
+    curve: Sequence[CurvePoint]
+
+
+def run(
+    settings: SvmSettings,
+    inputs: Mapping[str, Path],
+    outputs: Mapping[str, Path],
+    runtime: Runtime,
+) -> dict[str, dict[str, Any]]:
+    """Fit and measure; returns what KFP's consoles show of each output."""
+    task = problem.read(settings, inputs["latents"], inputs["scores"])
+    solution = _solve(settings, task, runtime)
+    metrics = _metrics(settings, task, solution)
+    roc = evidence.roc(task, solution.trained)
+    sources = {
+        "latents": read_json(inputs["latents"] / "latents.json"),
+        "scores": read_json(inputs["scores"] / "scores.json"),
+    }
+    _boundary(settings, task, solution, sources).write(outputs["boundary"])
+    np.savez(
+        outputs["boundary"] / "fits.npz",
+        trained=solution.trained.normal,
+        distances=solution.final.distance(task.latents).astype(np.float32),
+        scores=task.scores.astype(np.float32),
+        seeds=task.seeds,
+    )
+    curve = [asdict(point) for point in solution.curve]
+    write_json(outputs["metrics"], {**metrics, "learning_curve": curve, "warnings": task.warnings})
+    points = _confidence_metrics(roc)
+    write_json(outputs["roc"], {"confidenceMetrics": points})
+    page = _page(settings, task, solution, metrics, roc, inputs["thumbnails"], sources)
+    outputs["report"].write_text(page, encoding="utf-8")
+    return {
+        "boundary": {"attribute": settings.attribute, "space": settings.space},
+        "metrics": {name: value for name, value in metrics.items() if value is not None},
+        "roc": {"confidenceMetrics": points[:: max(1, len(points) // 50)]},
+    }
+
+
+def _solve(settings: SvmSettings, task: Problem, runtime: Runtime) -> _Solution:
+    """Choose C, fit the training rows and the final boundary, refit halves and subsets."""
+    fit = FITS[settings.method]
+    continuous = settings.kind == "continuous"
+    # One generator for each purpose: what one draws does not shift another.
+    folds_rng, halves_rng, curve_rng = (
+        np.random.RandomState([settings.seed, purpose]) for purpose in range(3)
+    )
+    searched = settings.c is None
+    fits = len(settings.c_grid) * settings.folds * searched + 4 + len(evidence.CURVE)
+    with runtime.progress.track(fits, "fits") as advance:
+        if settings.c is not None:
+            c = settings.c
+        else:
+            c = choose_c(
+                fit,
+                task.latents[task.train],
+                task.targets[task.train],
+                grid=settings.c_grid,
+                folds=settings.folds,
+                quality=evidence.spearman if continuous else evidence.auroc,
+                rng=folds_rng,
+                workers=runtime.workers,
+                advance=advance,
+            )
+
+        def fitted(rows: Rows) -> Hyperplane:
+            plane = fit(task.latents[rows], task.targets[rows], c)
+            advance(1)
+            return plane
+
+        one, other = evidence.halves(task, halves_rng)
+        subsets = evidence.nested_subsets(task, curve_rng)
+        # The reference's boundary is that of the training faces; ours uses all labelled ones.
+        whole = task.train if settings.method == "interfacegan" else task.labelled
+        with ThreadPoolExecutor(runtime.workers) as pool:
+            trained, final, first, second, *partial = pool.map(
+                fitted, [task.train, whole, one, other, *subsets]
+            )
+    points = [
+        evidence.measured_point(task, plane, len(rows), full=final, continuous=continuous)
+        for plane, rows in zip([*partial, trained], [*subsets, task.train], strict=True)
+    ]
+    return _Solution(c, trained, final, evidence.agreement(task, first, second), points)
+
+
+def _metrics(settings: SvmSettings, task: Problem, solution: _Solution) -> dict[str, float | None]:
+    """The scalars of metrics.json; what can't be measured is null."""
+    count = len(task.scores)
+    value = settings.chosen_num_or_ratio
+    ends = min(int(count * value) if value <= 1 else int(value), count // 2)
+    measured = {
+        **evidence.accuracies(task, solution.trained, ends=ends),
+        **evidence.ranking_quality(task, solution.trained),
+        "stability": solution.stability[0],
+        "stability_sigma": solution.stability[1],
+        **evidence.truth_cosines(task, solution.final),
+        "c": solution.c,
+        "threshold": task.threshold,
+        "num_samples": count,
+        "num_positive": int(task.positive.sum()),
+        "num_labelled": len(task.labelled),
+        "num_unscored": task.num_unscored,
+    }
+    always = ("validation_accuracy", "remaining_accuracy", "auroc", "stability")
+    return {**dict.fromkeys(always), **measured}
+
+
+def _boundary(
+    settings: SvmSettings, task: Problem, solution: _Solution, sources: Mapping[str, Any]
+) -> Boundary:
+    latents = sources["latents"]
+    distances = solution.final.distance(task.latents)
+    return Boundary(
+        attribute=settings.attribute,
+        space=settings.space,
+        normal=solution.final.normal.astype(np.float32)[None],
+        intercept=solution.final.intercept,
+        provenance={
+            "latents": "z / sqrt(mean(z²)), as the mapping network normalises it"
+            if settings.space == "z"
+            else "w, untruncated",
+            "population": {
+                "mean_distance": float(distances.mean()),
+                "standard_deviation": float(distances.std()),
+            },
+            "generator": {key: latents[key] for key in ("generator", "generator_digest")},
+            "num_ws": latents["num_ws"],
+            "truncation_psi": latents["truncation_psi"],
+            "truncation_cutoff": latents["truncation_cutoff"],
+            "classifier": {
+                key: sources["scores"][key] for key in ("classifier", "classifier_digest")
+            },
+            "svm": settings_to_dict(settings),
+            "c": solution.c,
+            "threshold": task.threshold,
+            "num_samples": len(task.scores),
+        },
+    )
+
+
+def _confidence_metrics(
+    roc: tuple[Float64, Float64, Float64] | None,
+) -> list[dict[str, float]]:
+    """The ROC as KFP's ClassificationMetrics have it; its first threshold is infinite."""
+    if roc is None:
+        return []
+    return [
+        {"confidenceThreshold": float(t), "falsePositiveRate": float(f), "recall": float(r)}
+        for f, r, t in zip(*roc, strict=True)
+        if np.isfinite(t)
+    ]
+
+
+def _page(
+    settings: SvmSettings,
+    task: Problem,
+    solution: _Solution,
+    metrics: Mapping[str, float | None],
+    roc: tuple[Float64, Float64, Float64] | None,
+    thumbnails: Path,
+    sources: Mapping[str, Mapping[str, Any]],
+) -> str:
+    distances = solution.final.distance(task.latents)
+    negatives, middle, positives = _strip(task, distances, thumbnails)
+    latents, scores = sources["latents"], sources["scores"]
+    return render(
+        ReportData(
+            attribute=settings.attribute,
+            kind="binary" if settings.kind == "binary" else "continuous",
+            score_kind="logit" if task.column.kind == "logit" else "value",
+            score_unit=task.column.unit,
+            space="z" if settings.space == "z" else "w",
+            metrics=metrics,
+            distances=distances,
+            scores=task.scores.astype(np.float32),
+            labels=evidence.as_labels(task),
+            threshold=task.threshold,
+            roc=None if roc is None else roc[:2],
+            learning_curve=[
+                LearningPoint(point.num_samples, point.quality, point.cosine_to_full)
+                for point in solution.curve
+            ],
+            negatives=negatives,
+            boundary=middle,
+            positives=positives,
+            settings={
+                "sampler": latents,
+                "classifier": {k: v for k, v in scores.items() if k != "columns"},
+                "svm": settings_to_dict(settings),
+            },
+            provenance={
+                "generator digest": str(latents["generator_digest"]),
+                "classifier digest": str(scores["classifier_digest"]),
+                "device class": str(latents["device_class"]),
+            },
+            warnings=task.warnings,
+        )
+    )
+
+
+def _strip(
+    task: Problem, distances: Float64, thumbnails: Path
+) -> tuple[list[Face], list[Face], list[Face]]:
+    """Faces of the far negative side, of the boundary itself, and of the far positive side."""
+    row_of = {int(seed): row for row, seed in enumerate(task.seeds)}
+    faces = []
+    for name, image in read_shard(thumbnails / "thumbnails.tar"):
+        row = row_of.get(int(name.partition(".")[0]))
+        if row is not None:
+            seed = int(task.seeds[row])
+            faces.append(Face(seed, float(distances[row]), float(task.scores[row]), image))
+    by_distance: Callable[[Face], float] = lambda face: face.distance  # noqa: E731
+    ordered = sorted(faces, key=by_distance)
+    shown = min(_SHOWN, len(ordered) // 3)
+    nearest = sorted(ordered[shown : len(ordered) - shown], key=lambda face: abs(face.distance))
+    middle = sorted(nearest[:shown], key=by_distance)
+    return ordered[:shown], middle, ordered[len(ordered) - shown :]

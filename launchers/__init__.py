@@ -1,0 +1,43 @@
+"""Backends: each executes a graph somewhere, and brings its artifacts within reach.
+
+A backend is a plain function, chosen by the name of the configuration's backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ifgan.graph import Node
+from ifgan.schema import Backend, Local
+from ifgan.store import Store
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one node.
+
+    Parameters
+    ----------
+    artifacts : directory that holds each output under its name; None where the node failed.
+    error : why it failed, or why it was never run; None where it is finished.
+    cached : found in the store instead of run.
+    seconds : how long it ran; 0 if cached.
+    """
+
+    artifacts: Path | None
+    error: BaseException | None = None
+    cached: bool = False
+    seconds: float = 0.0
+
+
+def execute(targets: Iterable[Node], backend: Backend, store: Store) -> dict[str, Outcome]:
+    """Run the merged graph of some targets; the outcome of every node by key.
+
+    A failing node fails what reads from it; everything else is finished.
+    """
+    assert isinstance(backend, Local), backend.kind
+    from launchers import local
+
+    return local.execute(targets, backend, store)

@@ -1,0 +1,133 @@
+"""backend=local: the graph in this process.
+
+Policy. Nodes run in the order of the graph, which puts every node after its inputs. Rendering
+and scoring use the whole machine and run alone; fits hardly use more than a core each, so
+neighbouring svm nodes run side by side, ``workers`` at a time. Before a node runs its key is
+locked and looked up again, so two processes that want the same key do the work once. What a node
+raises is kept, not thrown: its neighbours in a sweep are none the worse for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import ifgan
+from ifgan import step
+from ifgan.errors import UserError
+from ifgan.graph import File, Graph, Node, merge
+from ifgan.progress import Progress
+from ifgan.runtime import Runtime
+from ifgan.schema import Local
+from ifgan.specs import SvmSettings
+from ifgan.store import Store
+from launchers import Outcome
+
+log = logging.getLogger(__name__)
+
+
+def execute(targets: Iterable[Node], backend: Local, store: Store) -> dict[str, Outcome]:
+    """Run the merged graph of some targets in this process; outcomes by key."""
+    graph: Graph = merge(targets)
+    outcomes: dict[str, Outcome] = {}
+    for name, group in itertools.groupby(graph.values(), key=lambda node: node.step):
+        nodes = list(group)
+        abreast = min(backend.workers, len(nodes)) if name == "svm" else 1
+        threads = max(1, backend.workers // abreast)
+        make = functools.partial(
+            _outcome, outcomes=outcomes, backend=backend, store=store, threads=threads
+        )
+        with ThreadPoolExecutor(abreast) as pool:
+            found = pool.map(make, nodes)
+            outcomes.update(zip([node.key for node in nodes], found, strict=True))
+    return outcomes
+
+
+def _outcome(
+    node: Node, *, outcomes: dict[str, Outcome], backend: Local, store: Store, threads: int
+) -> Outcome:
+    """Find or make one node; errors become part of the outcome."""
+    for source in node.inputs.values():
+        if not isinstance(source, File) and outcomes[source.node.key].error:
+            return Outcome(None, error=outcomes[source.node.key].error)
+    label = _label(node)
+    try:
+        found = store.find(node)
+        if found is None:
+            with store.lock(node.key):
+                found = store.find(node)  # another process may have made it meanwhile
+                if found is None:
+                    return _made(node, backend, store, threads, label)
+        log.info("%-16s %s finished earlier", label, node.key[:8])
+        return Outcome(found, cached=True)
+    except (UserError, OSError) as error:
+        return Outcome(None, error=error)
+
+
+def _made(node: Node, backend: Local, store: Store, threads: int, label: str) -> Outcome:
+    started = time.monotonic()
+    with store.scratch(node.key) as scratch:
+        built = scratch / "node"
+        built.mkdir()
+        runtime = Runtime(
+            scratch=scratch,
+            blocks=store.root / "blocks",
+            device=backend.device,
+            batch_size=backend.batch_size,
+            workers=threads,
+            progress=Progress(label),
+        )
+        step.execute(node.step, message(node, store, built, scratch / "output.json"), runtime)
+        seconds = time.monotonic() - started
+        output = json.loads((scratch / "output.json").read_text())
+        place = store.publish(node, built, made=_made_by(seconds, output))
+    log.info("%-16s %s done in %.1f s", label, node.key[:8], seconds)
+    return Outcome(place, seconds=seconds)
+
+
+def message(node: Node, store: Store, built: Path, output_file: Path) -> dict[str, Any]:
+    """The ExecutorInput of a node whose inputs lie in the store."""
+    inputs = {
+        name: source.path
+        if isinstance(source, File)
+        else str(store.root / source.node.key / source.name)
+        for name, source in node.inputs.items()
+    }
+    return step.executor_input(
+        node.spec,
+        node.settings,
+        inputs=inputs,
+        outputs={name: str(built / name) for name in node.spec.outputs},
+        output_file=str(output_file),
+    )
+
+
+def _made_by(seconds: float, output: dict[str, Any]) -> dict[str, Any]:
+    import numpy as np
+
+    return {
+        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(seconds, 3),
+        "process": os.getpid(),
+        "ifgan": ifgan.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "metadata": {
+            name: entry["artifacts"][0]["metadata"] for name, entry in output["artifacts"].items()
+        },
+    }
+
+
+def _label(node: Node) -> str:
+    if isinstance(node.settings, SvmSettings):
+        return f"svm {node.settings.attribute}"
+    return node.step

@@ -1,0 +1,95 @@
+"""hydra/launcher=merged: the jobs of a multirun as one graph.
+
+``launch`` composes and checks every job before anything runs, executes one merged graph for
+each backend, and only then lets Hydra run the jobs one by one: each finds its result ready, or
+the error that its part of the graph ended in. So job directories, logs, callbacks, return
+values and exit codes are Hydra's own, and five attributes cost one rendering.
+
+Hydra 1.3 takes launchers from the ``hydra_plugins`` namespace only; ``register`` puts this one
+there in this process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from ifgan.compose import to_config
+from ifgan.jobs import Job
+from launchers.session import Session
+
+log = logging.getLogger(__name__)
+
+_NAME = "hydra_plugins.ifgan"
+
+
+class MergedLauncher(Launcher):
+    """Runs the jobs of a sweep as one graph per backend."""
+
+    __module__ = _NAME
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        self.context, self.task, self.config = hydra_context, task_function, config
+        Session.current().folder = Path(config.hydra.sweep.dir)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Compose all, execute once, then run every job on what was found."""
+        setup_globals()
+        configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
+        configs = [
+            self._compose(list(overrides), initial_job_idx + offset)
+            for offset, overrides in enumerate(job_overrides)
+        ]
+        Session.current().prepare([Job.of(to_config(_task_part(config))) for config in configs])
+        returned = []
+        for config in configs:
+            returned.append(
+                run_job(
+                    hydra_context=self.context,
+                    task_function=self.task,
+                    config=config,
+                    job_dir_key="hydra.sweep.dir",
+                    job_subdir_key="hydra.sweep.subdir",
+                )
+            )
+            configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        return returned
+
+    def _compose(self, overrides: list[str], number: int) -> DictConfig:
+        config = self.context.config_loader.load_sweep_config(self.config, overrides)
+        with open_dict(config):
+            config.hydra.job.id = number
+            config.hydra.job.num = number
+        return config
+
+
+def register() -> None:
+    """Make ``hydra/launcher=merged`` known to Hydra; repeatable."""
+    target = f"{_NAME}.{MergedLauncher.__name__}"
+    node = dataclasses.make_dataclass("MergedConf", [("_target_", str, target)])
+    ConfigStore.instance().store(
+        group="hydra/launcher", name="merged", node=node, provider="ifgan"
+    )
+    Plugins.instance().register(MergedLauncher)
+
+
+def _task_part(config: DictConfig) -> DictConfig:
+    """The configuration as the task sees it: without Hydra's own part."""
+    task = config.copy()
+    with open_dict(task):
+        del task["hydra"]
+    return task

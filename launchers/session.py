@@ -1,0 +1,70 @@
+"""What this process has executed already, so that a sweep's jobs find their results ready."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ifgan.graph import Node, merge
+from ifgan.jobs import Job
+from ifgan.store import Store
+from launchers import Outcome, execute
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """Outcomes of this process by key; one for the process, see ``current``.
+
+    ``folder`` is the run or sweep directory that Hydra has made for it.
+    """
+
+    _current: Session | None = None
+
+    def __init__(self) -> None:
+        self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.folder: Path | None = None
+        self.started = False
+
+    @classmethod
+    def current(cls) -> Session:
+        """The session of this process."""
+        if cls._current is None:
+            cls._current = cls()
+        return cls._current
+
+    def prepare(self, jobs: Sequence[Job]) -> None:
+        """Execute the merged graph of these jobs, one for each backend and store."""
+        places: dict[str, list[Job]] = {}
+        for job in jobs:
+            if not job.config.dry_run:
+                places.setdefault(_place(job), []).append(job)
+        for place, group in places.items():
+            store = Store(group[0].config.store)
+            targets = [job.target for job in group]
+            self.started = True
+            log.info("Store: %s", store.root)
+            if len(group) > 1:
+                log.info("%d jobs share a graph of %d steps", len(group), len(merge(targets)))
+            outcomes = execute(targets, group[0].config.backend, store)
+            self.outcomes.update({(place, key): outcome for key, outcome in outcomes.items()})
+
+    def forget_unstarted(self) -> None:
+        """Remove the directory that Hydra made for a run that was refused before it began."""
+        if not self.started and self.folder is not None and self.folder.is_dir():
+            written = {path.name for path in self.folder.iterdir()}
+            if written <= {".hydra", "multirun.yaml", "ifgan.log"}:
+                shutil.rmtree(self.folder)
+
+    def outcomes_of(self, job: Job) -> list[tuple[Node, Outcome]]:
+        """The job's nodes with their outcomes, executing them if no sweep has."""
+        if (_place(job), job.target.key) not in self.outcomes:
+            self.prepare([job])
+        nodes = [*merge([job.target]).values()]
+        return [(node, self.outcomes[_place(job), node.key]) for node in nodes]
+
+
+def _place(job: Job) -> str:
+    return f"{job.config.backend!r} {job.config.store}"
