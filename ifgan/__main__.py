@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ifgan import compose, paths
@@ -17,27 +19,36 @@ from ifgan.jobs import Job, Result
 from launchers import merged
 from launchers.session import Session
 
+log = logging.getLogger(__name__)
+for_the_file = logging.getLogger("ifgan.record")  # what the console has shown already
+
 
 def job(cfg: DictConfig) -> float | None:
     """One job: its metric named in ``objective``; None for a dry run."""
+    hydra_config = HydraConfig.get()
+    folder = Path(hydra_config.runtime.output_dir)
     session = Session.current()
     if session.folder is None:
-        session.folder = Path(HydraConfig.get().runtime.output_dir)
+        session.folder = folder
     current = Job.of(compose.to_config(cfg))
-    folder = Path(HydraConfig.get().runtime.output_dir)
+    if hydra_config.mode == RunMode.RUN and hydra_config.sweeper.get("params"):
+        log.warning("This experiment is a sweep, and one job of it runs: add -m to run all.")
     if current.config.dry_run:
-        from launchers import dry_run
-
-        return dry_run(current, folder)
+        for line in session.dry_run_of(current).write(folder):
+            log.info(line)
+        return None
     outcomes = session.outcomes_of(current)
+    for node, outcome in outcomes:
+        for_the_file.info("%s %s: %s", node.step, node.key, outcome.in_words())
     _, target = outcomes[-1]
     if target.error:
         raise target.error
     assert target.artifacts is not None
     result = Result.collect(target.artifacts, folder)
     if all(outcome.cached for _, outcome in outcomes):
-        print("Nothing to do: every step was finished by an earlier run.")  # noqa: T201
-    print("\n".join(result.summary(current)))  # noqa: T201
+        log.info("Nothing to do: every step was finished by an earlier run.")
+    for line in result.summary(current):
+        log.info(line)
     value = result.metrics.get(current.config.objective)
     return None if value is None else float(value)
 
@@ -55,7 +66,8 @@ def main() -> None:
             run()
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted; finished work is kept, the same command continues\n")
-        sys.exit(130)
+        logging.shutdown()
+        os._exit(130)  # threads that still fit are not waited for: the store survives any death
     except Exception as error:
         line = complaint(error)
         if line is None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import filelock
 
-from ifgan.store import flush
+from ifgan.files import flush
 
 #: Seeds in a full block; faces travel in tar shards of as many.
 BLOCK = 1000

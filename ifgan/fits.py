@@ -82,21 +82,23 @@ def fit_linear(latents_ND: Float64, targets_N: Float64, c: float) -> Hyperplane:
 
 
 def fit_regression(latents_ND: Float64, targets_N: Float64, c: float) -> Hyperplane:
-    """Linear SVR in the primal; distance 0 is where the target is predicted to be 0."""
+    """Linear SVR in the primal; distance 0 is where the mean target is 0.
+
+    The SVR gives the direction. A small C shrinks its slope, which would shift the place where
+    it predicts 0, so the intercept comes from the plain regression of targets on projections.
+    """
     from sklearn.svm import LinearSVR
 
     scaling = Scaling.of(latents_ND)
-    spread = float(targets_N.std())
+    mean, spread = float(targets_N.mean()), float(targets_N.std())
     svr = LinearSVR(
-        C=c,
-        dual=False,
-        loss="squared_epsilon_insensitive",
-        epsilon=0.1,
-        intercept_scaling=10.0,
-        max_iter=10_000,
+        C=c, dual=False, loss="squared_epsilon_insensitive", epsilon=0.1, max_iter=10_000
     )
-    svr.fit(scaling.apply(latents_ND), targets_N / spread)
-    return scaling.undo(svr.coef_, float(np.ravel(svr.intercept_)[0]))
+    svr.fit(scaling.apply(latents_ND), (targets_N - mean) / spread)
+    normal = scaling.undo(svr.coef_, 0.0).normal
+    projections_N = latents_ND @ normal
+    slope = float(np.cov(projections_N, targets_N)[0, 1] / projections_N.var(ddof=1))
+    return Hyperplane(normal, mean / slope - float(projections_N.mean()))
 
 
 def fit_reference(latents_ND: Float64, targets_N: Float64, c: float) -> Hyperplane:

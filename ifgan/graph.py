@@ -7,12 +7,11 @@ a sweep is uniting their nodes by key.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from ifgan.digest import digest
 from ifgan.errors import UserError, choices
 from ifgan.schema import Config, Toyfaces
 from ifgan.specs import (
@@ -91,12 +90,6 @@ class Identities:
     columns: tuple[str, ...]
     generator_file: File | None = None
     classifier_file: File | None = None
-
-
-def digest(*parts: object) -> str:
-    """Hash of plain data: 32 hexadecimal digits, the same on every machine."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def merge(targets: Iterable[Node]) -> Graph:

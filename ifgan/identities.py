@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ifgan.classifiers.scores import read_names
 from ifgan.errors import UserError
+from ifgan.files import sha256
 from ifgan.graph import File, Identities
 from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
-from ifgan.store import sha256
 
 
 def identify(config: Config) -> Identities:

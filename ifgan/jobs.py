@@ -92,6 +92,8 @@ class Result:
             f"  boundary  {folder}/boundary.npy",
             f"  report    {folder}/report.html",
             *(f"  warning   {warning}" for warning in metrics["warnings"]),
+            f"  next      open the report; sampler.num_samples={2 * metrics['num_samples']} would "
+            "keep these faces and add as many",
         ]
 
 

@@ -12,7 +12,6 @@ released by any kind of death, makes two processes that want the same key do the
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -25,6 +24,7 @@ from typing import Any
 import filelock
 
 from ifgan.errors import UserError
+from ifgan.files import flush, fsync, sha256
 from ifgan.graph import Node
 from ifgan.specs import settings_to_dict
 
@@ -127,34 +127,13 @@ class Store:
         flush(built)
         place = self.root / node.key
         built.replace(place)
-        _fsync(self.root)
+        fsync(self.root)
         return place
 
     def record(self, node: Node) -> dict[str, Any]:
         """What ``publish`` wrote about a finished node."""
         record: dict[str, Any] = json.loads((self.root / node.key / _RECORD).read_text())
         return record
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def flush(folder: Path) -> None:
-    """Force everything below a directory onto the disk."""
-    for path in folder.rglob("*"):
-        _fsync(path)
-    _fsync(folder)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _problem(place: Path, key: str) -> str | None:

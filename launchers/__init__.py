@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ifgan.errors import UserError
 from ifgan.graph import Node
 from ifgan.schema import Backend, Local
 from ifgan.store import Store
@@ -31,13 +32,20 @@ class Outcome:
     cached: bool = False
     seconds: float = 0.0
 
+    def in_words(self) -> str:
+        """For a log."""
+        if self.error:
+            return f"failed: {self.error}"
+        return "finished earlier" if self.cached else f"done in {self.seconds:.1f} s"
+
 
 def execute(targets: Iterable[Node], backend: Backend, store: Store) -> dict[str, Outcome]:
     """Run the merged graph of some targets; the outcome of every node by key.
 
     A failing node fails what reads from it; everything else is finished.
     """
-    assert isinstance(backend, Local), backend.kind
+    if not isinstance(backend, Local):
+        raise UserError(f"backend={backend.kind} submits nothing yet; add dry_run=true.")
     from launchers import local
 
     return local.execute(targets, backend, store)

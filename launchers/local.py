@@ -42,13 +42,19 @@ def execute(targets: Iterable[Node], backend: Local, store: Store) -> dict[str, 
     for name, group in itertools.groupby(graph.values(), key=lambda node: node.step):
         nodes = list(group)
         abreast = min(backend.workers, len(nodes)) if name == "svm" else 1
-        threads = max(1, backend.workers // abreast)
         make = functools.partial(
-            _outcome, outcomes=outcomes, backend=backend, store=store, threads=threads
+            _outcome,
+            outcomes=outcomes,
+            backend=backend,
+            store=store,
+            threads=max(1, backend.workers // abreast),
         )
-        with ThreadPoolExecutor(abreast) as pool:
-            found = pool.map(make, nodes)
-            outcomes.update(zip([node.key for node in nodes], found, strict=True))
+        # Only fits leave this thread, so that Ctrl-C stops rendering at once.
+        if abreast == 1:
+            outcomes.update({node.key: make(node) for node in nodes})
+        else:
+            with ThreadPoolExecutor(abreast) as pool:
+                outcomes.update(zip([n.key for n in nodes], pool.map(make, nodes), strict=True))
     return outcomes
 
 

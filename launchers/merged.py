@@ -12,7 +12,10 @@ there in this process.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import logging
+import sys
+import types
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,6 +82,14 @@ class MergedLauncher(Launcher):
 
 def register() -> None:
     """Make ``hydra/launcher=merged`` known to Hydra; repeatable."""
+    parent_name, _, own_name = _NAME.partition(".")
+    try:  # a real package where other plugins are installed
+        parent = importlib.import_module(parent_name)
+    except ModuleNotFoundError:
+        parent = sys.modules[parent_name] = types.ModuleType(parent_name)
+    module = sys.modules[_NAME] = types.ModuleType(_NAME)
+    setattr(parent, own_name, module)
+    setattr(module, MergedLauncher.__name__, MergedLauncher)
     target = f"{_NAME}.{MergedLauncher.__name__}"
     node = dataclasses.make_dataclass("MergedConf", [("_target_", str, target)])
     ConfigStore.instance().store(

@@ -11,6 +11,7 @@ from ifgan.graph import Node, merge
 from ifgan.jobs import Job
 from ifgan.store import Store
 from launchers import Outcome, execute
+from launchers.dry_run import DryRun, dry_run
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Session:
 
     def __init__(self) -> None:
         self.outcomes: dict[tuple[str, str], Outcome] = {}
+        self.requests: dict[tuple[str, str], DryRun] = {}
         self.folder: Path | None = None
         self.started = False
 
@@ -36,12 +38,20 @@ class Session:
         return cls._current
 
     def prepare(self, jobs: Sequence[Job]) -> None:
-        """Execute the merged graph of these jobs, one for each backend and store."""
+        """Execute the merged graph of these jobs, one for each backend and store.
+
+        Of a dry run, only what would be sent is put together.
+        """
         places: dict[str, list[Job]] = {}
         for job in jobs:
-            if not job.config.dry_run:
-                places.setdefault(_place(job), []).append(job)
+            places.setdefault(_place(job), []).append(job)
         for place, group in places.items():
+            if group[0].config.dry_run:
+                requests = dry_run(group)
+                for line in requests.lines:
+                    log.info(line)
+                self.requests.update({(place, job.target.key): requests for job in group})
+                continue
             store = Store(group[0].config.store)
             targets = [job.target for job in group]
             self.started = True
@@ -65,6 +75,12 @@ class Session:
         nodes = [*merge([job.target]).values()]
         return [(node, self.outcomes[_place(job), node.key]) for node in nodes]
 
+    def dry_run_of(self, job: Job) -> DryRun:
+        """What would be sent for a job, with all that its sweep would send along."""
+        if (_place(job), job.target.key) not in self.requests:
+            self.prepare([job])
+        return self.requests[_place(job), job.target.key]
+
 
 def _place(job: Job) -> str:
-    return f"{job.config.backend!r} {job.config.store}"
+    return f"{job.config.backend!r} {job.config.store} {job.config.dry_run}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
-from ifgan.classifiers.base import Classifier
 from ifgan.specs import ClassifierSettings
+
+if TYPE_CHECKING:  # torch is imported by whoever scores, not by whoever lists columns
+    import torch
+
+    from ifgan.classifiers.base import Classifier
 
 
 def load(settings: ClassifierSettings, *, device: torch.device) -> Classifier:

@@ -1,0 +1,23 @@
+"""Face generators: one interface, dispatched by kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ifgan.generators.base import Generator
+from ifgan.specs import SamplerSettings
+
+
+def load(settings: SamplerSettings, weights: Path | None, *, device: torch.device) -> Generator:
+    """The generator that a sampler's settings name, on ``device``."""
+    if settings.generator == "toyfaces":
+        from ifgan.toyfaces import ToyFaces
+
+        assert settings.resolution is not None
+        return ToyFaces(resolution=settings.resolution, device=device)
+    from ifgan.generators.checkpoint import load_generator_file
+
+    assert weights is not None, "the graph gives a checkpoint its file"
+    return load_generator_file(weights, device=device)

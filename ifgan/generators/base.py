@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -71,6 +71,15 @@ class Truth:
     factors: NDArray[np.float32]
     w_directions: NDArray[np.float64]
     z_directions: NDArray[np.float64]
+
+
+@runtime_checkable
+class KnowsTruth(Protocol):
+    """A generator that knows the true factors of its faces."""
+
+    def truth(self, z_NDz: Tensor) -> Truth:
+        """Factors of these latents and the true directions."""
+        ...
 
 
 def seeds_to_z(seeds: Sequence[int] | NDArray[np.int64], *, z_dim: int) -> NDArray[np.float32]:

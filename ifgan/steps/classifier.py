@@ -33,8 +33,8 @@ from ifgan.blocks import Blocks, Span
 from ifgan.classifiers.base import Classifier
 from ifgan.classifiers.scores import read_scores
 from ifgan.devices import device_class, resolve
+from ifgan.digest import digest
 from ifgan.errors import UserError
-from ifgan.graph import digest
 from ifgan.images import decode, from_uint8, resize
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, ClassifierSettings

@@ -35,8 +35,8 @@ from ifgan.artifacts import (
 )
 from ifgan.blocks import Blocks, Span, cut
 from ifgan.devices import device_class, resolve
+from ifgan.digest import digest
 from ifgan.generators.base import Generator, KnowsTruth, seeds_to_z, truncate
-from ifgan.graph import digest
 from ifgan.images import resize, to_uint8
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, SamplerSettings

@@ -1,0 +1,1 @@
+"""Measurements: `python -m ifgan.benchmark NAME`."""

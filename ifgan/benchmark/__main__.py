@@ -1,0 +1,28 @@
+"""`python -m ifgan.benchmark synthesis`: the command line of the measurements."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ifgan.benchmark import synthesis
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the benchmark that the command line names."""
+    parser = argparse.ArgumentParser(prog="python -m ifgan.benchmark", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="NAME")
+    command = commands.add_parser("synthesis", help="StyleGAN3 against its literal filters")
+    synthesis.add_arguments(command)
+    try:
+        synthesis.main(parser.parse_args(argv), show=_show)
+    except ValueError as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""Networks as `.safetensors` files: plain tensors, and their settings as JSON in the header.
+
+Unlike a pickle such a file cannot run code, and equal networks give equal bytes, so that the
+digest of the bytes is the identity of the weights wherever they were written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, get_args, get_type_hints
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ifgan.errors import UserError, choices
+from ifgan.generators.base import Generator
+from ifgan.generators.geometry import StyleGAN3Settings
+from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network
+
+FORMAT = "ifgan-generator"
+VERSION = 1
+#: The header's one key. The library writes several in random order, and bytes would differ.
+METADATA_KEY = "ifgan"
+FAMILIES = {"stylegan3": StyleGAN3Settings}
+PRECISIONS = ("float32", "float16")
+
+
+def write_checkpoint(
+    path: str | Path, settings: StyleGAN3Settings, state_dict: Mapping[str, Tensor]
+) -> None:
+    """Write a network; the file appears complete or not at all.
+
+    Parameters
+    ----------
+    path : the `.safetensors` file, replaced if it exists.
+    settings : the network's options.
+    state_dict : its tensors, float32 or float16, under the names of the published files.
+
+    Raises
+    ------
+    UserError
+        If the tensors are not those of a network with these settings.
+    """
+    path = Path(path)
+    tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state_dict.items()}
+    _check_tensors(path, settings, tensors)
+    family = next(name for name, kind in FAMILIES.items() if isinstance(settings, kind))
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "family": family,
+        "settings": dataclasses.asdict(settings),
+    }
+    content = save(tensors, metadata={METADATA_KEY: json.dumps(header, sort_keys=True)})
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_checkpoint(path: str | Path) -> tuple[StyleGAN3Settings, dict[str, Tensor]]:
+    """Read a network's settings and its tensors, as float32 on the CPU.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, of another layout, or its tensors do not fit.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            f"generator.checkpoint must name an existing .safetensors file; got '{path}'. "
+            "Check the path."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            settings = _settings(path, file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise _refused(path, f"a file that cannot be read ({error})") from None
+    _check_tensors(path, settings, tensors)
+    return settings, {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def load_generator_file(
+    path: str | Path, *, device: str | torch.device = "cpu", precision: str = "float32"
+) -> Generator:
+    """Load a generator.
+
+    Parameters
+    ----------
+    path : a file by `write_checkpoint`.
+    device : "cpu", "cuda" or "cuda:<i>".
+    precision : "float32", or "float16" for half precision in the layers where the publication
+        uses it, which takes a GPU.
+
+    Returns
+    -------
+    The generator; its ``digest`` is the SHA-256 of the file's bytes, in hexadecimal.
+
+    Raises
+    ------
+    UserError
+        As `read_checkpoint`, and for an unknown precision or an unavailable device.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(
+            f"generator.precision must be known; got '{precision}'. "
+            + choices(PRECISIONS, precision)
+        )
+    place = _device(device)
+    if precision == "float16" and place.type != "cuda":
+        raise UserError(
+            f"generator.precision=float16 needs a GPU; got device '{device}'. "
+            "Set generator.precision=float32."
+        )
+    settings, state_dict = read_checkpoint(path)
+    with torch.device("meta"):  # no time spent on weights that are replaced
+        network = StyleGAN3Network(settings)
+    network.load_state_dict(state_dict, strict=True, assign=True)
+    with Path(path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return StyleGAN3(network.to(place), digest=digest, precision=precision)
+
+
+def _device(name: str | torch.device) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    available = {"cpu": 1, "cuda": torch.cuda.device_count()}.get(device.type, 0)
+    if (device.index or 0) >= available:
+        raise UserError(
+            f"device must be cpu or one of {torch.cuda.device_count()} CUDA devices here; "
+            f"got '{name}'. Set device=cpu."
+        )
+    return device
+
+
+def _refused(path: Path, received: str) -> UserError:
+    received = " ".join(received.split())
+    return UserError(
+        f"generator.checkpoint must be a network in {FORMAT} layout, version {VERSION}; "
+        f"'{path}' is {received}. Convert the original again with `python -m ifgan.convert`."
+    )
+
+
+def _settings(path: Path, metadata: Mapping[str, str]) -> StyleGAN3Settings:
+    if METADATA_KEY not in metadata:
+        raise _refused(path, "a safetensors file of another program")
+    try:
+        header = json.loads(metadata[METADATA_KEY])
+        layout = (header["format"], header["version"])
+        family, options = header["family"], header["settings"]
+    except (ValueError, KeyError, TypeError):
+        raise _refused(path, "one whose header is not understood") from None
+    if layout != (FORMAT, VERSION):
+        raise _refused(path, f"of layout {layout[0]}, version {layout[1]}")
+    if str(family) not in FAMILIES:
+        raise UserError(
+            f"generator.checkpoint '{path}' holds a network of family '{family}', which is not "
+            f"supported. {choices(FAMILIES, str(family))}"
+        )
+    try:
+        settings: StyleGAN3Settings = _build(FAMILIES[family], options)
+    except (ValueError, TypeError) as error:
+        raise _refused(path, f"one whose settings are wrong ({error})") from None
+    return settings
+
+
+def _build(kind: Any, options: Any) -> Any:
+    """A settings dataclass from JSON, every value's type checked."""
+    if not isinstance(options, dict):
+        raise TypeError(f"{kind.__name__} must be a JSON object")
+    hints, values = get_type_hints(kind), {}
+    for name, value in options.items():
+        if name not in hints:
+            raise ValueError(f"unknown option {name}")
+        hint = hints[name]
+        allowed = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+        if dataclasses.is_dataclass(hint):
+            value = _build(hint, value)
+        elif float in allowed and type(value) is int:
+            value = float(value)
+        elif type(value) not in allowed:
+            expected = " or ".join("null" if t is NoneType else t.__name__ for t in allowed)
+            raise TypeError(f"{name} must be {expected}, not {value!r}")
+        values[name] = value
+    return kind(**values)
+
+
+def _check_tensors(path: Path, settings: StyleGAN3Settings, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse anything but exactly the tensors of a network with these settings."""
+    with torch.device("meta"):
+        expected = StyleGAN3Network(settings).state_dict()
+    if missing := sorted(expected.keys() - tensors.keys()):
+        raise _refused(path, f"one that lacks {len(missing)} tensors, the first '{missing[0]}'")
+    if extra := sorted(tensors.keys() - expected.keys()):
+        raise _refused(path, f"one with {len(extra)} tensors too many, the first '{extra[0]}'")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape:
+            shapes = f"{tuple(tensor.shape)} instead of {tuple(expected[name].shape)}"
+            raise _refused(path, f"one where '{name}' has shape {shapes}")
+        if tensor.dtype not in (torch.float32, torch.float16):
+            raise _refused(path, f"one where '{name}' is {tensor.dtype}, not float32 or float16")

@@ -1,0 +1,143 @@
+"""The mapping network: z (and a class label) -> w, shared by StyleGAN2 and StyleGAN3.
+
+Its rows are computed in groups of one fixed size (`base.GROUP`), because a matrix product sums
+in an order that depends on the number of rows, and sample i must not depend on its batch.
+
+Source: Karras et al., A Style-Based Generator Architecture for GANs (CVPR 2019), section 2;
+equalised learning rate from Karras et al., Progressive Growing of GANs (ICLR 2018).
+
+Shape legend: N batch, F features, Dz = z_dim, C = c_dim (classes), D = w_dim, R = rows of w.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ifgan.generators.base import GROUP
+
+LRELU_SLOPE = 0.2
+LRELU_GAIN = math.sqrt(2.0)  # keeps the mean square of a standard normal
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappingSettings:
+    """Options of a mapping network, named as in published files.
+
+    Parameters
+    ----------
+    num_layers : fully connected layers after the embedding.
+    embed_features, layer_features : widths; None means w_dim.
+    activation : "lrelu" or "linear".
+    lr_multiplier : factor between a stored and an effective weight.
+    """
+
+    num_layers: int = 2
+    embed_features: int | None = None
+    layer_features: int | None = None
+    activation: str = "lrelu"
+    lr_multiplier: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.activation not in ("lrelu", "linear"):
+            raise ValueError(f"activation must be lrelu or linear, not {self.activation!r}")
+        if self.num_layers < 1:
+            raise ValueError(f"num_layers of the mapping must be at least 1, not {self.num_layers}")
+
+
+def unit_mean_square(x_NF: Tensor) -> Tensor:
+    """Scale every row to a mean square of one."""
+    return x_NF * (x_NF.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+def in_groups(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    """Apply a row-wise function to fixed groups of rows, the last one padded with zeros.
+
+    Parameters
+    ----------
+    function : takes as many (GROUP, …) tensors as there are inputs; row i of what it returns
+        depends on row i of them.
+    inputs : (N, …) tensors.
+
+    Returns
+    -------
+    (N, …) tensor; row i does not depend on N or on the other rows, to the bit.
+    """
+    count = len(inputs[0])
+    outputs = []
+    for start in range(0, max(count, 1), GROUP):
+        group = [rows[start : start + GROUP] for rows in inputs]
+        padded = [torch.cat([g, g.new_zeros(GROUP - len(g), *g.shape[1:])]) for g in group]
+        outputs.append(function(*padded)[: len(group[0])])
+    return torch.cat(outputs)
+
+
+class FullyConnected(nn.Module):
+    """Linear layer with equalised learning rate; "lrelu" is followed by a gain of sqrt 2."""
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        activation: str = "linear",
+        lr_multiplier: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_features, in_features))
+        self.bias = nn.Parameter(torch.empty(out_features))
+        self.activation = activation
+        self.lr_multiplier = lr_multiplier
+
+    def forward(self, x_NF: Tensor) -> Tensor:
+        """(N, in_features) -> (N, out_features)."""
+        weight = self.weight * (self.lr_multiplier / math.sqrt(self.weight.shape[1]))
+        y_NF = F.linear(x_NF, weight, self.bias * self.lr_multiplier)
+        if self.activation == "linear":
+            return y_NF
+        return F.leaky_relu(y_NF, LRELU_SLOPE) * LRELU_GAIN
+
+
+class MappingNetwork(nn.Module):
+    """z (N, Dz) and, in conditional networks, c (N, C) -> w (N, R, D), untruncated."""
+
+    w_avg: Tensor  # (D,)
+
+    def __init__(
+        self, settings: MappingSettings, *, z_dim: int, c_dim: int, w_dim: int, num_ws: int
+    ) -> None:
+        super().__init__()
+        self.num_ws = num_ws
+        self.num_layers = settings.num_layers
+        embed_features = settings.embed_features or w_dim if c_dim else 0
+        hidden = [settings.layer_features or w_dim] * (settings.num_layers - 1)
+        widths = [z_dim + embed_features, *hidden, w_dim]
+        if c_dim:
+            self.embed = FullyConnected(c_dim, embed_features)
+        for i in range(settings.num_layers):
+            layer = FullyConnected(
+                widths[i],
+                widths[i + 1],
+                activation=settings.activation,
+                lr_multiplier=settings.lr_multiplier,
+            )
+            self.add_module(f"fc{i}", layer)
+        self.register_buffer("w_avg", torch.zeros(w_dim))
+
+    def forward(self, z_NDz: Tensor, c_NC: Tensor | None = None) -> Tensor:
+        """Map latents; row i depends on z_NDz[i] and c_NC[i] alone, to the bit."""
+        w_ND = in_groups(self._group, z_NDz, *([] if c_NC is None else [c_NC]))
+        return w_ND.unsqueeze(1).repeat(1, self.num_ws, 1)
+
+    def _group(self, z_NDz: Tensor, c_NC: Tensor | None = None) -> Tensor:
+        x_NF = unit_mean_square(z_NDz)
+        if c_NC is not None:
+            x_NF = torch.cat([x_NF, unit_mean_square(self.embed(c_NC))], dim=1)
+        for i in range(self.num_layers):
+            x_NF = self.get_submodule(f"fc{i}")(x_NF)
+        return x_NF

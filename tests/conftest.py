@@ -1,0 +1,69 @@
+"""A user's shell for the tests: `python -m ifgan …` in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Shell:
+    """Runs commands as a user would, below one directory, on a store of its own."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    def environment(self) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("HYDRA", "IFGAN"))}
+        # The checkout is importable, so that commands can name helpers of these tests.
+        ours = {"IFGAN_STORE": str(self.store), "PYTHONPATH": str(CHECKOUT)}
+        return {**clean, **ours, **self.env}
+
+    def popen(self, *arguments: str, module: str = "ifgan") -> subprocess.Popen[str]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, module: str = "ifgan") -> subprocess.CompletedProcess[str]:
+        process = self.popen(*arguments, module=module)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def ok(self, *arguments: str, module: str = "ifgan") -> subprocess.CompletedProcess[str]:
+        done = self.run(*arguments, module=module)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def run_dirs(self) -> list[Path]:
+        """Job directories, oldest first."""
+        found = [*self.folder.glob("outputs/*/*"), *self.folder.glob("multirun/*/*/*/.hydra")]
+        jobs = [path.parent if path.name == ".hydra" else path for path in found]
+        return sorted(jobs, key=lambda path: path.stat().st_mtime_ns)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """One for all tests of a module, so that they share its store."""
+    return Shell(tmp_path_factory.mktemp("shell"))

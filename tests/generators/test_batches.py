@@ -1,0 +1,97 @@
+"""On a CPU a sample is the same to the bit, whatever batch and however many threads."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from ifgan.generators.base import seeds_to_z
+from ifgan.generators.geometry import StyleGAN3Settings
+from ifgan.generators.mapping import in_groups
+from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network, random_weights
+from tests.generators.reference import load
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["T", "R"])
+def generator(request: pytest.FixtureRequest) -> StyleGAN3:
+    """Full width of w: its sums are long enough to depend on their order."""
+    settings = StyleGAN3Settings(
+        img_resolution=32,
+        channel_base=512,
+        conv_kernel=1 if request.param else 3,
+        use_radial_filters=request.param,
+    )
+    network = StyleGAN3Network(settings)
+    random_weights(network, generator=torch.Generator().manual_seed(5))
+    return StyleGAN3(network, digest="random")
+
+
+def latents(count: int) -> Tensor:
+    return torch.from_numpy(seeds_to_z(range(count), z_dim=512))
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_w_does_not_depend_on_the_batch(generator: StyleGAN3, size: int) -> None:
+    z_NDz = latents(24)
+    batches = torch.cat([generator.mapping(part) for part in torch.split(z_NDz, size)])
+    assert torch.equal(batches, generator.mapping(z_NDz))
+
+
+def test_w_does_not_depend_on_the_order_of_samples(generator: StyleGAN3) -> None:
+    z_NDz = latents(24)
+    assert torch.equal(generator.mapping(z_NDz.flip(0)).flip(0), generator.mapping(z_NDz))
+
+
+@pytest.mark.parametrize("half", ["mapping", "synthesis"])
+def test_nothing_depends_on_the_number_of_threads(generator: StyleGAN3, half: str) -> None:
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            w_NRD = generator.mapping(latents(20))
+            results.append(w_NRD if half == "mapping" else generator.synthesis(w_NRD[:1]))
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[0], results[2])
+
+
+def test_labels_stay_with_their_sample() -> None:
+    generator = load("stylegan3_t_cond_64").generator()
+    z_NDz = latents(20)[:, :64]
+    c_NC = torch.eye(4)[torch.arange(20) % 4]
+    one_by_one = [generator.mapping(z_NDz[i : i + 1], c_NC[i : i + 1]) for i in range(20)]
+    w_NRD = generator.mapping(z_NDz, c_NC)
+    assert torch.equal(w_NRD, torch.cat(one_by_one))
+    assert not torch.equal(w_NRD, generator.mapping(z_NDz, c_NC.roll(1, 0)))
+
+
+def test_images_do_not_depend_on_the_batch(generator: StyleGAN3) -> None:
+    w_NRD = generator.mapping(latents(8))
+    together = generator.synthesis(w_NRD)
+    for size in (1, 3):
+        batches = [generator.synthesis(part) for part in torch.split(w_NRD, size)]
+        assert torch.equal(torch.cat(batches), together)
+
+
+def test_images_differ_between_samples(generator: StyleGAN3) -> None:
+    first, second = generator.synthesis(generator.mapping(latents(2)))
+    assert float((first - second).abs().max()) > 0.05 * float(first.abs().max())
+
+
+def test_empty_batch_gives_no_rows(generator: StyleGAN3) -> None:
+    assert generator.mapping(latents(1)[:0]).shape == (0, generator.num_ws, 512)
+
+
+def test_groups_have_one_size() -> None:
+    sizes = []
+
+    def record(x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        return x * 2
+
+    x = torch.arange(37.0)[:, None]
+    assert torch.equal(in_groups(record, x), x * 2)
+    assert sizes == [16, 16, 16]

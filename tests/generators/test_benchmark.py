@@ -1,0 +1,31 @@
+"""The benchmark runs, and measures forms that agree; how fast they are is left to the command."""
+
+from __future__ import annotations
+
+import pytest
+
+from ifgan.benchmark.__main__ import main
+from ifgan.generators import activation
+
+
+@pytest.mark.parametrize("config", ["T", "R"])
+def test_table_shows_every_form_and_that_they_agree(
+    config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["--resolution", "32", "--channel-base", "256", "--channel-max", "16"]
+    main(["synthesis", "--config", config, "--repeats", "1", *sizes])
+    title, heading, *rows = capsys.readouterr().out.splitlines()
+    assert f"StyleGAN3-{config} 32x32" in title
+    assert heading.split() == ["form", "ms/image", "filters", "the", "rest", "ratio", "error"]
+    assert len(rows) == (3 if activation.implementation() == "numba" else 2)
+    assert "literal" in rows[0]
+    for row in rows[1:]:
+        assert 0 < float(row.split()[-1]) < 2e-5  # other sums, equal results
+        assert float(row.split()[-2].removesuffix("x")) > 0
+
+
+def test_impossible_resolution_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["synthesis", "--resolution", "100"])
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.strip().count("\n") == 0

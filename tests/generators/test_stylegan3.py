@@ -1,0 +1,112 @@
+"""StyleGAN3 against networks computed elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from ifgan.errors import UserError
+from ifgan.generators.base import truncate
+from ifgan.generators.geometry import StyleGAN3Settings, geometry
+from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network
+from tests.generators.reference import NAMES, Reference, load, relative_error
+
+#: float32 rounding, in units of the largest value.
+ROUNDING = 2e-5
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def reference(request: pytest.FixtureRequest) -> Reference:
+    return load(request.param)
+
+
+@pytest.fixture(scope="module")
+def generator(reference: Reference) -> StyleGAN3:
+    return reference.generator()
+
+
+def test_w_and_truncated_w_are_exact(reference: Reference, generator: StyleGAN3) -> None:
+    w_NRD = generator.mapping(reference.tensor("z"), reference.labels)
+    truncated = truncate(w_NRD, generator.w_avg, psi=reference.psi, cutoff=reference.cutoff)
+    assert relative_error(w_NRD, reference.tensor("w")) < ROUNDING
+    assert relative_error(truncated, reference.tensor("w_truncated")) < ROUNDING
+
+
+def test_images_are_exact(reference: Reference, generator: StyleGAN3) -> None:
+    images = generator.synthesis(reference.tensor("w_truncated"))
+    assert relative_error(images, reference.tensor("img")) < ROUNDING
+
+
+def test_transformed_image_is_exact(reference: Reference, generator: StyleGAN3) -> None:
+    w_NRD, transform = reference.tensor("w_truncated")[:1], reference.tensor("transform")
+    expected = reference.tensor("img_transformed")
+    image = generator.synthesis(w_NRD, transform_33=transform)
+    assert relative_error(image, expected) < ROUNDING
+    assert relative_error(generator.synthesis(w_NRD), expected) > 100 * ROUNDING
+
+
+def test_transform_stored_in_the_weights_is_used(reference: Reference) -> None:
+    transform = reference.tensor("transform")
+    state = reference.state | {"synthesis.input.transform": transform}
+    moved = dataclasses.replace(reference, state=state).generator()
+    image = moved.synthesis(reference.tensor("w_truncated")[:1])
+    assert relative_error(image, reference.tensor("img_transformed")) < ROUNDING
+
+
+def test_designed_filters_are_those_of_the_file(reference: Reference) -> None:
+    designed = StyleGAN3Network(reference.settings).state_dict()
+    names = [name for name in reference.state if "filter" in name]
+    assert names
+    for name in names:
+        difference = (designed[name] - reference.state[name]).abs().max()
+        assert float(difference) < 1e-7, name
+
+
+def test_keys_come_in_the_order_of_the_file(reference: Reference) -> None:
+    assert list(StyleGAN3Network(reference.settings).state_dict()) == list(reference.state)
+
+
+def test_layers_of_the_published_1024_network_have_their_names() -> None:
+    names = [layer.name for layer in geometry(StyleGAN3Settings(img_resolution=1024))]
+    assert " ".join(names) == (
+        "L0_36_512 L1_36_512 L2_52_512 L3_52_512 L4_84_512 L5_148_512 L6_148_512 L7_276_323 "
+        "L8_276_203 L9_532_128 L10_1044_81 L11_1044_51 L12_1044_32 L13_1024_32 L14_1024_3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"img_resolution": 100}, "power of two"),
+        ({"img_resolution": 256, "num_critical": 14}, "num_critical"),
+        ({"img_resolution": 256, "filter_size": 0}, "filter_size"),
+    ],
+)
+def test_impossible_settings_are_refused(options: dict[str, int], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        StyleGAN3Settings(**options)  # type: ignore[arg-type]
+
+
+def test_conditional_network_without_label_names_the_option() -> None:
+    reference = load("stylegan3_t_cond_64")
+    with pytest.raises(UserError, match=r"generator\.class_label.*\[0, 4\)"):
+        reference.generator().mapping(reference.tensor("z"))
+
+
+def test_label_for_an_unconditional_network_is_refused() -> None:
+    reference = load("stylegan3_t_32")
+    with pytest.raises(UserError, match=r"generator\.class_label must be unset"):
+        reference.generator().mapping(reference.tensor("z"), torch.eye(4)[:3])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-3), (True, 2e-2)])
+def test_gpu_agrees_with_the_cpu(reference: Reference, half: bool, tolerance: float) -> None:
+    network = StyleGAN3Network(reference.settings)
+    network.load_state_dict(reference.state)
+    precision = "float16" if half else "float32"
+    generator = StyleGAN3(network.cuda(), digest="reference", precision=precision)
+    images = generator.synthesis(reference.tensor("w_truncated")).cpu()
+    assert relative_error(images, reference.tensor("img")) < tolerance

@@ -1,0 +1,82 @@
+"""Worlds with a planted direction, written as the artifacts that the svm step reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ifgan.artifacts import KnownTruth, Latents, ScoreColumn, Scores, write_shard
+from ifgan.specs import SvmSettings
+
+Float64 = NDArray[np.float64]
+
+
+def settings(**changes: object) -> SvmSettings:
+    values = {
+        "attribute": "smile",
+        "column": "smile",
+        "kind": "binary",
+        "method": "linear",
+        "space": "w",
+        "threshold": None,
+        "c": None,
+        "c_grid": [1e-4, 1e-3, 1e-2],
+        "folds": 3,
+        "chosen_num_or_ratio": 0.02,
+        "split_ratio": 0.7,
+        "seed": 0,
+    }
+    return SvmSettings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def world(
+    count: int, dimensions: int = 64, *, noise: float = 0.3, offset: float = 0.0, seed: int = 0
+) -> tuple[Float64, Float64, Float64]:
+    """Latents (N, D) of unequal variances, scores (N,) along a unit direction (D,), with noise."""
+    rng = np.random.RandomState(seed)
+    spread = np.exp(-np.arange(dimensions) / dimensions)
+    latents = rng.randn(count, dimensions) * spread + rng.randn(dimensions)
+    direction = rng.randn(dimensions)
+    direction /= np.linalg.norm(direction)
+    scores = (latents - latents.mean(axis=0)) @ direction
+    scores = scores / scores.std() + noise * rng.randn(count) - offset
+    return latents, scores, direction
+
+
+def write(
+    folder: Path, latents: Float64, scores: Float64, direction: Float64 | None = None
+) -> dict[str, Path]:
+    """Input artifacts of the svm step."""
+    count = len(latents)
+    seeds = np.arange(count, dtype=np.int64)
+    inputs = {name: folder / name for name in ("latents", "scores", "thumbnails")}
+    for path in inputs.values():
+        path.mkdir(parents=True)
+    truth = None
+    if direction is not None:
+        truth = KnownTruth(
+            ("smile",),
+            scores.astype(np.float32)[:, None],
+            {"w": direction[None], "z": direction[None]},
+        )
+    w = latents.astype(np.float32)
+    provenance = {
+        "generator": "planted",
+        "generator_digest": "d",
+        "num_ws": 1,
+        "truncation_psi": 1.0,
+        "truncation_cutoff": None,
+        "device_class": "none",
+    }
+    Latents(seeds, w, w, w.mean(axis=0), provenance, truth).write(inputs["latents"])
+    columns = (ScoreColumn("smile", "logit", "", 0.0),)
+    Scores(
+        seeds,
+        scores.astype(np.float32)[:, None],
+        columns,
+        {"classifier": "planted", "classifier_digest": "d"},
+    ).write(inputs["scores"])
+    write_shard(inputs["thumbnails"] / "thumbnails.tar", [])
+    return inputs

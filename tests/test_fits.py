@@ -1,0 +1,191 @@
+"""Fits: planted directions are found, the reference is reproduced, seeds decide everything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.svm import SVC, LinearSVC
+
+from ifgan import fits, problem
+from ifgan.errors import UserError
+from ifgan.runtime import Runtime
+from ifgan.steps import svm
+from tests import planted
+
+
+def _run(folder: Path, inputs: dict[str, Path], **changes: object) -> Path:
+    outputs = {name: folder / name for name in ("boundary", "metrics", "roc", "report")}
+    folder.mkdir()
+    outputs["boundary"].mkdir()
+    svm.run(planted.settings(**changes), inputs, outputs, Runtime(folder, folder / "blocks"))
+    return folder
+
+
+def _angle(one: np.ndarray, other: np.ndarray) -> float:
+    cosine = one @ other / np.linalg.norm(one) / np.linalg.norm(other)
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+
+
+@pytest.mark.parametrize(("method", "degrees"), [("linear", 8), ("regression", 4)])
+@pytest.mark.parametrize("offset", [0.0, 1.3])
+def test_planted_direction_is_recovered(
+    tmp_path: Path, method: str, degrees: float, offset: float
+) -> None:
+    """Offset 1.3 leaves one face in ten positive."""
+    latents, scores, direction = planted.world(6000, offset=offset)
+    inputs = planted.write(tmp_path / "in", latents, scores, direction)
+    kind = "continuous" if method == "regression" else "binary"
+    folder = _run(tmp_path / "out", inputs, method=method, kind=kind)
+    normal = np.load(folder / "boundary" / "boundary.npy")[0]
+    found = json.loads((folder / "metrics").read_text())
+    assert _angle(normal, direction) < degrees
+    assert found["truth_cosine_raw"] == pytest.approx(normal @ direction, abs=1e-6)
+    assert found["truth_cosine"] > 0.99
+    assert found["auroc"] > 0.95
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_distance_zero_is_where_the_score_crosses_its_threshold(
+    tmp_path: Path, offset: float
+) -> None:
+    latents, scores, _ = planted.world(6000, noise=0.05, offset=offset)
+    inputs = planted.write(tmp_path / "in", latents, scores)
+    folder = _run(tmp_path / "out", inputs, method="regression", threshold=0.0)
+    intercept = json.loads((folder / "boundary" / "boundary.json").read_text())["intercept"]
+    distances = latents @ np.load(folder / "boundary" / "boundary.npy")[0] + intercept
+    near = np.abs(distances) < 0.02
+    assert near.sum() > 20 and abs(scores[near].mean()) < 0.03
+
+
+def test_reference_protocol_is_reproduced_exactly(tmp_path: Path) -> None:
+    """Top and bottom 10 %, seeded shuffles, 70/30, SVC with C = 1, as spelled out here."""
+    latents, scores, _ = planted.world(1000)
+    inputs = planted.write(tmp_path / "in", latents, scores)
+    folder = _run(tmp_path / "out", inputs, method="interfacegan", c=1.0, chosen_num_or_ratio=0.1)
+    latents = latents.astype(np.float32).astype(np.float64)
+    order = np.argsort(-scores.astype(np.float32), kind="stable")
+    rng = np.random.RandomState(0)
+    negative = rng.permutation(np.sort(order[-100:]))
+    positive = rng.permutation(np.sort(order[:100]))
+    train = np.concatenate([negative[:70], positive[:70]])
+    svc = SVC(kernel="linear", C=1.0).fit(latents[train], np.repeat([0, 1], 70))
+    expected = svc.coef_[0] / np.linalg.norm(svc.coef_[0])
+    normal = np.load(folder / "boundary" / "boundary.npy")[0]
+    np.testing.assert_allclose(normal, expected, atol=1e-6)
+    found = json.loads((folder / "metrics").read_text())
+    validation = np.concatenate([negative[70:], positive[70:]])
+    agrees = svc.predict(latents[validation]) == np.repeat([0, 1], 30)
+    assert found["validation_accuracy"] == pytest.approx(agrees.mean())
+    remaining = order[100:-100]
+    midpoint = (scores.max() + scores.min()) / 2
+    agrees = svc.predict(latents[remaining]) == (scores[remaining] >= midpoint)
+    assert found["remaining_accuracy"] == pytest.approx(agrees.mean(), abs=2e-3)
+
+
+def test_linear_is_scikit_learns_linear_svc_on_scaled_latents() -> None:
+    latents, scores, _ = planted.world(2000, offset=1.0)
+    plane = fits.fit_linear(latents, scores, 1e-2)
+    centred = latents - latents.mean(axis=0)
+    svc = LinearSVC(C=1e-2, dual=False, class_weight="balanced", intercept_scaling=10.0)
+    svc.fit(centred / np.sqrt((centred**2).mean()), scores > 0)
+    assert _angle(plane.normal, svc.coef_[0]) < 1e-4
+    agree = (plane.distance(latents) > 0) == svc.predict(centred / np.sqrt((centred**2).mean()))
+    assert agree.all()
+
+
+@pytest.mark.parametrize("method", ["linear", "regression", "interfacegan"])
+def test_equal_seeds_give_equal_bytes(tmp_path: Path, method: str) -> None:
+    inputs = planted.write(tmp_path / "in", *planted.world(800))
+    one = _run(tmp_path / "one", inputs, method=method, chosen_num_or_ratio=0.1)
+    other = _run(tmp_path / "other", inputs, method=method, chosen_num_or_ratio=0.1)
+    for path in (p for p in one.rglob("*") if p.is_file()):
+        assert path.read_bytes() == (other / path.relative_to(one)).read_bytes(), path.name
+
+
+def test_another_seed_draws_another_split(tmp_path: Path) -> None:
+    inputs = planted.write(tmp_path / "in", *planted.world(800))
+    one = _run(tmp_path / "one", inputs, seed=1)
+    other = _run(tmp_path / "other", inputs, seed=2)
+    assert (one / "metrics").read_bytes() != (other / "metrics").read_bytes()
+
+
+def test_halves_of_more_faces_agree_better(tmp_path: Path) -> None:
+    def stability(count: int) -> float:
+        inputs = planted.write(tmp_path / f"in{count}", *planted.world(count))
+        folder = _run(tmp_path / f"out{count}", inputs)
+        return float(json.loads((folder / "metrics").read_text())["stability"])
+
+    assert stability(400) < stability(1600) < stability(6400) < 1
+
+
+def test_small_c_is_preferred_when_quality_is_the_same() -> None:
+    latents, scores, _ = planted.world(500)
+
+    def quality_of(distances: np.ndarray, targets: np.ndarray) -> float:
+        return 0.9
+
+    chosen = fits.choose_c(
+        fits.fit_linear,
+        latents,
+        scores,
+        grid=[1e-1, 1e-3, 1e-2],
+        folds=3,
+        quality=quality_of,
+        rng=np.random.RandomState(0),
+        workers=2,
+        advance=lambda n: None,
+    )
+    assert chosen == 1e-3
+
+
+def test_otsu_separates_two_groups() -> None:
+    rng = np.random.RandomState(0)
+    scores = np.concatenate([rng.randn(900) - 4, rng.randn(100) + 4])
+    assert -1.5 < fits.otsu(scores) < 1.5
+
+
+def test_faces_without_a_score_are_left_out_and_counted(tmp_path: Path) -> None:
+    latents, scores, direction = planted.world(1000)
+    scores[::4] = np.nan
+    inputs = planted.write(tmp_path / "in", latents, scores, direction)
+    folder = _run(tmp_path / "out", inputs)
+    found = json.loads((folder / "metrics").read_text())
+    assert (found["num_samples"], found["num_unscored"]) == (750, 250)
+    assert found["truth_cosine"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        (np.ones(500), "must differ between faces"),
+        (np.full(500, np.nan), "must differ between faces"),
+        (np.r_[np.ones(3), -np.arange(1, 498)], "Got 3 on the smaller one"),
+        (-np.arange(1.0, 501), "Got 0 on the smaller one"),
+    ],
+)
+def test_scores_that_give_no_boundary_are_refused(
+    tmp_path: Path, scores: np.ndarray, said: str
+) -> None:
+    latents, _, _ = planted.world(500)
+    inputs = planted.write(tmp_path / "in", latents, scores)
+    with pytest.raises(UserError, match="smile") as refused:
+        problem.read(planted.settings(), inputs["latents"], inputs["scores"])
+    assert said in str(refused.value)
+
+
+def test_few_samples_of_a_class_warn_with_the_number_that_is_missing(tmp_path: Path) -> None:
+    latents, scores, _ = planted.world(1000, offset=1.6)
+    inputs = planted.write(tmp_path / "in", latents, scores)
+    task = problem.read(planted.settings(), inputs["latents"], inputs["scores"])
+    [warning] = task.warnings
+    assert f"only {task.positive.sum()} of 1,000 faces" in warning
+
+
+def test_latents_and_scores_of_other_seeds_are_refused(tmp_path: Path) -> None:
+    one = planted.write(tmp_path / "one", *planted.world(500))
+    other = planted.write(tmp_path / "other", *planted.world(400))
+    with pytest.raises(UserError, match="same seeds"):
+        problem.read(planted.settings(), one["latents"], other["scores"])

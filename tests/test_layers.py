@@ -1,0 +1,111 @@
+"""The layers of the house: imports point leftward only, and heavy packages stay where used."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CHECKOUT
+
+#: Left to right; a module imports from its own layer and those before it.
+LAYERS = (
+    ("ifgan.errors", "ifgan.paths", "ifgan.files", "ifgan.digest", "ifgan.specs", "ifgan.schema"),
+    ("ifgan.graph", "ifgan.artifacts", "ifgan.boundary", "ifgan.progress"),
+    (
+        "ifgan.store",
+        "ifgan.blocks",
+        "ifgan.runtime",
+        "ifgan.devices",
+        "ifgan.images",
+        "ifgan.fits",
+        "ifgan.problem",
+        "ifgan.evidence",
+        "ifgan.generators",
+        "ifgan.classifiers",
+        "ifgan.toyfaces",
+    ),
+    ("ifgan.steps", "ifgan.report"),
+    ("ifgan.step",),
+    ("ifgan.identities", "ifgan.jobs", "ifgan.compose", "launchers"),
+    ("ifgan.complaints", "ifgan.benchmark", "ifgan.__main__"),
+)
+#: package -> the only modules that may import it
+ONLY_IN = {
+    "kfp": ("launchers.compile",),
+    "google": (),
+    "wandb": (),
+    "matplotlib": ("ifgan.report",),
+    "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),
+}
+TORCHLESS = ("ifgan.steps.svm", "ifgan.report", "ifgan.graph", "ifgan.store", "ifgan.identities")
+
+
+def _modules() -> dict[str, Path]:
+    found = {}
+    for top in ("ifgan", "launchers"):
+        for path in (CHECKOUT / top).rglob("*.py"):
+            parts = path.relative_to(CHECKOUT).with_suffix("").parts
+            found[".".join(part for part in parts if part != "__init__")] = path
+    return found
+
+
+def _imports(path: Path) -> list[str]:
+    """Every module that a file imports, at its top or inside a function."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def _within(module: str, names: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in names)
+
+
+def _layer(module: str) -> int:
+    [found] = [number for number, names in enumerate(LAYERS) if _within(module, names)]
+    return found
+
+
+MODULES = _modules()
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m != "ifgan"])
+def test_imports_point_leftward(module: str) -> None:
+    for imported in _imports(MODULES[module]):
+        if _within(imported, ("ifgan", "launchers")) and imported != "ifgan.__version__":
+            if not _within(imported, tuple(name for names in LAYERS for name in names)):
+                continue  # the package itself
+            assert _layer(imported) <= _layer(module), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("package", ONLY_IN)
+def test_heavy_packages_are_imported_where_they_are_used(package: str) -> None:
+    users = [
+        module
+        for module, path in MODULES.items()
+        if any(_within(imported, (package,)) for imported in _imports(path))
+    ]
+    assert all(_within(user, ONLY_IN[package]) for user in users), users
+
+
+@pytest.mark.parametrize("module", TORCHLESS)
+def test_no_torch_is_imported(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT).returncode == 0
+
+
+def test_functions_and_modules_stay_readable() -> None:
+    """Modules under about 250 lines, functions under about 40 of code."""
+    for module, path in MODULES.items():
+        text = path.read_text()
+        assert text.count("\n") <= 300, module
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno <= 60, f"{module}.{node.name}"
