@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from ifgan import compose, paths
 from ifgan.complaints import complaint, quiet_hydra
+from ifgan.errors import UserError
 from ifgan.jobs import Job, Result
 from launchers import merged
 from launchers.session import Session
@@ -62,6 +63,8 @@ def main() -> None:
         version_base="1.3", config_path=str(paths.shipped("conf")), config_name="config"
     )(job)
     try:
+        if any(argument.startswith("--experimental-rerun") for argument in sys.argv):
+            raise UserError("--experimental-rerun unpickles its file; repeat the overrides instead")
         with quiet_hydra():
             run()
     except KeyboardInterrupt:

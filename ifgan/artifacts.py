@@ -9,7 +9,6 @@ by name instead of giving a wrong boundary.
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifgan.errors import UserError
+from ifgan.files import read_json, write_json
 
 Float32 = NDArray[np.float32]
 
@@ -175,19 +175,6 @@ def read_shard(path: Path) -> Iterator[tuple[str, bytes]]:
 def face_name(seed: int) -> str:
     """Name of a seed's image inside a shard."""
     return f"{seed:08d}.png"
-
-
-def write_json(path: Path, content: object) -> None:
-    """Readable JSON, strict: NaN is refused rather than written."""
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object."""
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict):
-        raise TypeError(f"{path.name} does not hold an object")
-    return content
 
 
 def _write_npz(path: Path, **arrays: NDArray[Any]) -> None:

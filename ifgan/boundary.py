@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ifgan.artifacts import read_json, write_json
 from ifgan.errors import UserError
+from ifgan.files import read_json, write_json
 
 Array = NDArray[np.floating[Any]]
 

@@ -32,9 +32,7 @@ def register() -> None:
     store.store(name="config_schema", node=Config, provider="ifgan")
     for group, options in SCHEMAS.items():
         for name, schema in options.items():
-            store.store(
-                group=f"hydra/schema/{group}", name=name, node=schema, provider="ifgan"
-            )
+            store.store(group=f"hydra/schema/{group}", name=name, node=schema, provider="ifgan")
     OmegaConf.register_new_resolver("ifgan.user_data_dir", paths.user_data_dir, replace=True)
     Plugins.instance().register(UserConf)
 

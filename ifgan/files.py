@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 
 def sha256(path: Path) -> str:
@@ -27,3 +29,16 @@ def fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Readable JSON, strict: NaN is refused rather than written."""
+    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object."""
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict):
+        raise TypeError(f"{path.name} does not hold an object")
+    return content

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ifgan.classifiers.scores import read_names
 from ifgan.errors import UserError
 from ifgan.files import sha256
 from ifgan.graph import File, Identities
@@ -45,14 +44,16 @@ def _generator(generator: Toyfaces | Checkpoint) -> tuple[str, File | None]:
 
 def _classifier(classifier: object) -> tuple[str, File | None, tuple[str, ...]]:
     if isinstance(classifier, ScoreFile):
+        from ifgan.classifiers.scores import read_names
+
         file = _file("classifier.path", classifier.path)
         return file.sha256, file, read_names(Path(file.path))
     import ifgan.toyfaces
     from ifgan.toyfaces.traits import FACTORS
 
     kind = getattr(classifier, "kind", "")
-    file = Path(ifgan.toyfaces.__file__).with_name(f"{kind}.safetensors")
-    return sha256(file), None, tuple(factor.name for factor in FACTORS)
+    weights = Path(ifgan.toyfaces.__file__).with_name(f"{kind}.safetensors")
+    return sha256(weights), None, tuple(factor.name for factor in FACTORS)
 
 
 def _file(option: str, given: str) -> File:

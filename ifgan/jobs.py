@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ifgan.artifacts import read_json
 from ifgan.errors import UserError, choices
+from ifgan.files import read_json
 from ifgan.graph import Node, build
 from ifgan.identities import identify
 from ifgan.schema import Config

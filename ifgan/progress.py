@@ -65,7 +65,12 @@ class Progress:
                 rate = (count - done) / (now - start)
                 log.info(
                     "%s: %s of %s %s, %.0f/s, %.0f s left",
-                    self.label, f"{count:,}", f"{total:,}", unit, rate, (total - count) / rate,
+                    self.label,
+                    f"{count:,}",
+                    f"{total:,}",
+                    unit,
+                    rate,
+                    (total - count) / rate,
                 )
 
         return advance

@@ -56,7 +56,9 @@ class Store:
         if (kind := _file_system(self.root)) in _NETWORK_FILE_SYSTEMS:
             log.warning(
                 "The store %s lies on a network file system (%s), where locks between machines "
-                "may not hold; a local disk is safer.", self.root, kind,
+                "may not hold; a local disk is safer.",
+                self.root,
+                kind,
             )
 
     def find(self, node: Node) -> Path | None:

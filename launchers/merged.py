@@ -92,9 +92,7 @@ def register() -> None:
     setattr(module, MergedLauncher.__name__, MergedLauncher)
     target = f"{_NAME}.{MergedLauncher.__name__}"
     node = dataclasses.make_dataclass("MergedConf", [("_target_", str, target)])
-    ConfigStore.instance().store(
-        group="hydra/launcher", name="merged", node=node, provider="ifgan"
-    )
+    ConfigStore.instance().store(group="hydra/launcher", name="merged", node=node, provider="ifgan")
     Plugins.instance().register(MergedLauncher)
 
 

@@ -36,7 +36,7 @@ LAYERS = (
 #: package -> the only modules that may import it
 ONLY_IN = {
     "kfp": ("launchers.compile",),
-    "google": (),
+    "google.cloud": (),
     "wandb": (),
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),

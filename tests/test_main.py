@@ -74,9 +74,7 @@ def test_batch_size_and_workers_do_not_change_a_bit(first: Shell, shell: Shell) 
         assert theirs[name] == data, name
 
 
-def test_more_samples_reach_the_same_bits_as_a_run_of_that_size(
-    first: Shell, shell: Shell
-) -> None:
+def test_more_samples_reach_the_same_bits_as_a_run_of_that_size(first: Shell, shell: Shell) -> None:
     first.ok("sampler.num_samples=900")
     shell.ok("sampler.num_samples=900")
     grown = artifact_bytes.of_store(first.store)

@@ -26,7 +26,7 @@ def test_rows_are_aligned_by_seed_whatever_their_order(tmp_path: Path) -> None:
 
 def test_npz_and_csv_of_the_same_scores_are_equal(tmp_path: Path) -> None:
     table = read_scores(_csv(tmp_path, "seed,smile\n1,0.25\n2,-0.5\n"))
-    np.savez(tmp_path / "scores.npz", seeds=[1, 2], smile=np.float32([0.25, -0.5]))
+    np.savez(tmp_path / "scores.npz", seeds=[1, 2], smile=np.array([0.25, -0.5], dtype=np.float32))
     other = read_scores(tmp_path / "scores.npz")
     assert other.names == table.names
     np.testing.assert_array_equal(other.scores, table.scores)

@@ -20,21 +20,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ifgan import classifiers
-from ifgan.artifacts import (
-    Float32,
-    ScoreColumn,
-    Scores,
-    face_name,
-    read_json,
-    read_shard,
-    write_shard,
-)
+from ifgan.artifacts import Float32, ScoreColumn, Scores, face_name, read_shard, write_shard
 from ifgan.blocks import Blocks, Span
 from ifgan.classifiers.base import Classifier
 from ifgan.classifiers.scores import read_scores
 from ifgan.devices import device_class, resolve
 from ifgan.digest import digest
 from ifgan.errors import UserError
+from ifgan.files import read_json
 from ifgan.images import decode, from_uint8, resize
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, ClassifierSettings

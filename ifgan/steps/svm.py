@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 
 from ifgan import evidence, problem
-from ifgan.artifacts import read_json, read_shard, write_json
 from ifgan.boundary import Boundary
 from ifgan.evidence import CurvePoint
+from ifgan.files import read_json, write_json
 from ifgan.fits import FITS, Float64, Hyperplane, choose_c
 from ifgan.problem import Problem, Rows
-from ifgan.report import Face, LearningPoint, ReportData, render
+from ifgan.report import render
 from ifgan.runtime import Runtime
 from ifgan.specs import SvmSettings, settings_to_dict
-
-_SHOWN = 12  # faces of each part of the report's strip
+from ifgan.steps.page import report_data
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +60,17 @@ def run(
     write_json(outputs["metrics"], {**metrics, "learning_curve": curve, "warnings": task.warnings})
     points = _confidence_metrics(roc)
     write_json(outputs["roc"], {"confidenceMetrics": points})
-    page = _page(settings, task, solution, metrics, roc, inputs["thumbnails"], sources)
-    outputs["report"].write_text(page, encoding="utf-8")
+    page = report_data(
+        settings,
+        task,
+        distances=solution.final.distance(task.latents),
+        curve=solution.curve,
+        metrics=metrics,
+        roc=roc,
+        thumbnails=inputs["thumbnails"],
+        sources=sources,
+    )
+    outputs["report"].write_text(render(page), encoding="utf-8")
     return {
         "boundary": {"attribute": settings.attribute, "space": settings.space},
         "metrics": {name: value for name, value in metrics.items() if value is not None},
@@ -182,69 +190,3 @@ def _confidence_metrics(
         for f, r, t in zip(*roc, strict=True)
         if np.isfinite(t)
     ]
-
-
-def _page(
-    settings: SvmSettings,
-    task: Problem,
-    solution: _Solution,
-    metrics: Mapping[str, float | None],
-    roc: tuple[Float64, Float64, Float64] | None,
-    thumbnails: Path,
-    sources: Mapping[str, Mapping[str, Any]],
-) -> str:
-    distances = solution.final.distance(task.latents)
-    negatives, middle, positives = _strip(task, distances, thumbnails)
-    latents, scores = sources["latents"], sources["scores"]
-    return render(
-        ReportData(
-            attribute=settings.attribute,
-            kind="binary" if settings.kind == "binary" else "continuous",
-            score_kind="logit" if task.column.kind == "logit" else "value",
-            score_unit=task.column.unit,
-            space="z" if settings.space == "z" else "w",
-            metrics=metrics,
-            distances=distances,
-            scores=task.scores.astype(np.float32),
-            labels=evidence.as_labels(task),
-            threshold=task.threshold,
-            roc=None if roc is None else roc[:2],
-            learning_curve=[
-                LearningPoint(point.num_samples, point.quality, point.cosine_to_full)
-                for point in solution.curve
-            ],
-            negatives=negatives,
-            boundary=middle,
-            positives=positives,
-            settings={
-                "sampler": latents,
-                "classifier": {k: v for k, v in scores.items() if k != "columns"},
-                "svm": settings_to_dict(settings),
-            },
-            provenance={
-                "generator digest": str(latents["generator_digest"]),
-                "classifier digest": str(scores["classifier_digest"]),
-                "device class": str(latents["device_class"]),
-            },
-            warnings=task.warnings,
-        )
-    )
-
-
-def _strip(
-    task: Problem, distances: Float64, thumbnails: Path
-) -> tuple[list[Face], list[Face], list[Face]]:
-    """Faces of the far negative side, of the boundary itself, and of the far positive side."""
-    row_of = {int(seed): row for row, seed in enumerate(task.seeds)}
-    faces = []
-    for name, image in read_shard(thumbnails / "thumbnails.tar"):
-        row = row_of.get(int(name.partition(".")[0]))
-        if row is not None:
-            seed = int(task.seeds[row])
-            faces.append(Face(seed, float(distances[row]), float(task.scores[row]), image))
-    by_distance: Callable[[Face], float] = lambda face: face.distance  # noqa: E731
-    ordered = sorted(faces, key=by_distance)
-    shown = min(_SHOWN, len(ordered) // 3)
-    nearest = sorted(ordered[shown : len(ordered) - shown], key=lambda face: abs(face.distance))
-    middle = sorted(nearest[:shown], key=by_distance)
-    return ordered[:shown], middle, ordered[len(ordered) - shown :]

@@ -30,11 +30,17 @@ class FaceNet(nn.Module):
         before = 3
         for i, after in enumerate(channels):
             side = kernel if i == 0 else 3
-            layers += [nn.Conv2d(before, after, side, stride=2, padding=side // 2), nn.ReLU()]
+            layers += [
+                nn.Conv2d(before, after, side, stride=2, padding=side // 2, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
             before = after
         self.features = nn.Sequential(*layers)
         side = IMAGE_SIZE >> len(channels)
-        self.hidden = nn.Linear(before * side * side, hidden)
+        self.hidden = nn.Sequential(
+            nn.Linear(before * side * side, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()
+        )
         self.scores = nn.Linear(hidden, attributes)
         # Values are learnt in standard deviations and given in their unit.
         self.register_buffer("scale", torch.ones(attributes))
@@ -44,6 +50,5 @@ class FaceNet(nn.Module):
 
     def forward(self, images_N3HH: Tensor) -> Tensor:
         """Scores (N, A) of images in [-1, 1]."""
-        x = self.features(images_N3HH).flatten(1)
-        x = self.scores(torch.relu(self.hidden(x)))
+        x: Tensor = self.scores(self.hidden(self.features(images_N3HH).flatten(1)))
         return x * self.scale + self.offset

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,37 +55,34 @@ def layer(
     )
 
 
-LAYERS = {
-    "same size": layer(in_size=38, out_size=36),
-    "enlarging": layer(in_size=38, out_size=52, up=4),
-    "enlarging to an odd size": layer(in_size=19, out_size=31, up=4),
-    "cropping": layer(in_size=54, out_size=32),
-    "smaller than a window": layer(in_size=9, out_size=5),
-    "not clamped": layer(in_size=23, out_size=21, clamp=math.inf),
-    "shorter filters": layer(in_size=23, out_size=21, filter_size=4),
-    "finer grid": layer(in_size=23, out_size=21, up=4, down=4),
-    "finer still": layer(in_size=23, out_size=40, up=8, down=4),
-    "shrinking": layer(in_size=40, out_size=20, up=2, down=4),
-    "radial": layer(in_size=36, out_size=36, radial=True),
-    "radial, enlarging": layer(in_size=36, out_size=51, up=4, radial=True),
-    "no up-sampling": layer(in_size=40, out_size=20, up=1),
+#: What `layer` is asked for; between them they reach every branch of both forms.
+LAYERS: dict[str, dict[str, Any]] = {
+    "same size": {"in_size": 38, "out_size": 36},
+    "enlarging": {"in_size": 38, "out_size": 52, "up": 4},
+    "enlarging to an odd size": {"in_size": 19, "out_size": 31, "up": 4},
+    "cropping": {"in_size": 54, "out_size": 32},
+    "smaller than a window": {"in_size": 9, "out_size": 5},
+    "not clamped": {"in_size": 23, "out_size": 21, "clamp": math.inf},
+    "shorter filters": {"in_size": 23, "out_size": 21, "filter_size": 4},
+    "finer grid": {"in_size": 23, "out_size": 21, "up": 4, "down": 4},
+    "finer still": {"in_size": 23, "out_size": 40, "up": 8, "down": 4},
+    "shrinking": {"in_size": 40, "out_size": 20, "up": 2, "down": 4},
+    "radial": {"in_size": 36, "out_size": 36, "radial": True},
+    "radial, enlarging": {"in_size": 36, "out_size": 51, "up": 4, "radial": True},
+    "no up-sampling": {"in_size": 40, "out_size": 20, "up": 1},
 }
+SAME_SIZE = layer(**LAYERS["same size"])
 
 
-def noise(act_in_size: int, *, batch: int = 2, channels: int = 5) -> Tensor:
+def noise(size: int, *, batch: int = 2, channels: int = 5) -> Tensor:
     generator = torch.Generator().manual_seed(3)
-    return torch.randn(batch, channels, act_in_size, act_in_size, generator=generator)
-
-
-IN_SIZES = dict(
-    zip(LAYERS, (38, 38, 19, 54, 9, 23, 23, 23, 23, 40, 36, 36, 40), strict=True)
-)
+    return torch.randn(batch, channels, size, size, generator=generator)
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", LAYERS)
 def test_equals_the_literal_form(name: str, form: FilteredLrelu) -> None:
-    x, act = noise(IN_SIZES[name]), LAYERS[name]
+    x, act = noise(LAYERS[name]["in_size"]), layer(**LAYERS[name])
     expected = literal.filtered_lrelu(x, act)
     assert expected.shape == (2, 5, act.size, act.size)
     assert relative_error(form(x, act), expected) < 2e-6
@@ -92,7 +90,7 @@ def test_equals_the_literal_form(name: str, form: FilteredLrelu) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_does_not_depend_on_other_planes_or_threads(form: FilteredLrelu) -> None:
-    x, act = noise(38, batch=1, channels=70), LAYERS["same size"]
+    x, act = noise(38, batch=1, channels=70), SAME_SIZE
     threads = torch.get_num_threads()
     together = form(x, act)
     try:
@@ -105,7 +103,7 @@ def test_does_not_depend_on_other_planes_or_threads(form: FilteredLrelu) -> None
 
 @pytest.mark.parametrize("form", FORMS)
 def test_leaves_its_input_alone_whatever_its_strides(form: FilteredLrelu) -> None:
-    x, act = noise(38), LAYERS["same size"]
+    x, act = noise(38), SAME_SIZE
     strided = x.to(memory_format=torch.channels_last)
     assert torch.equal(form(strided, act), form(x, act))
     assert torch.equal(x, noise(38))
@@ -115,7 +113,7 @@ def test_leaves_its_input_alone_whatever_its_strides(form: FilteredLrelu) -> Non
 def test_lets_nan_through(form: FilteredLrelu) -> None:
     x = noise(38)
     x[0, 0, 19, 19] = math.nan
-    image = form(x, LAYERS["same size"])
+    image = form(x, SAME_SIZE)
     assert image[0, 0].isnan().any()
     assert not image[1].isnan().any()
 

@@ -195,4 +195,4 @@ def test_place_and_precision_are_checked(
     file: Path, options: dict[str, str], complaint: str
 ) -> None:
     with pytest.raises(UserError, match=complaint):
-        load_generator_file(file, **options)  # type: ignore[arg-type]
+        load_generator_file(file, **options)

@@ -25,7 +25,7 @@ def ground(sheet: Sheet, face: Look) -> None:
 
 
 def neck(sheet: Sheet, face: Look) -> None:
-    """The neck, with the shadow that the chin throws on it."""
+    """The neck, with the shadow that the chin throws on it and the lines of age."""
     part = sheet.crop(-0.6, 0.2, 0.6, 1.0)
     x = part.x - 0.03 * face["shift_x"]
     half = 0.185 + 0.018 * face["neck"] + 0.012 * face["masculine"]
@@ -34,6 +34,9 @@ def neck(sheet: Sheet, face: Look) -> None:
     part.paint(cover, face.colours["skin"])
     chin = ellipse(part.hx - 0.06 * face.turn[0], part.hy - 0.36, 0.36, 0.36)
     part.paint(cover * step(-chin, -0.10, 0.02) * 0.8, face.colours["skin_dark"])
+    fold = (part.y - 0.60 + 0.5 * x * x) / 0.075
+    lines = part.stroke((fold - (fold + 0.5).floor()) * 0.075, 0.008) * bump(x / 0.2)
+    part.paint(cover * lines * step(part.y, 0.5, 0.6) * face.age, face.colours["skin_deep"])
 
 
 def clothes(sheet: Sheet, face: Look) -> None:

@@ -35,7 +35,7 @@ def nose(sheet: Sheet, face: Look) -> None:
     part = sheet.crop(-0.5, -0.3, 0.5, 0.5)
     out = part.fx - 0.085 * face.turn[0]  # it stands out of the face
     length = 0.155 + 0.022 * face["nose_length"]
-    width = 0.070 + 0.014 * face["nose_width"] + 0.006 * face.old
+    width = 0.065 + 0.014 * face["nose_width"] + 0.014 * face.age
     y = part.fy - length
     side = -0.30 + 0.28 * face["light_x"]  # the shadow falls away from the light
     rise = step(part.fy, -0.16, 0.12)
@@ -56,12 +56,12 @@ def mouth(sheet: Sheet, face: Look) -> None:
     part = sheet.crop(-0.6, 0.05, 0.6, 0.75)
     smile = face.smile
     glad = smile.clamp(min=0.0)
-    half = 0.145 + 0.018 * face["mouth_width"] + 0.020 * smile + 0.025 * glad
+    half = 0.145 + 0.018 * face["mouth_width"] + 0.020 * smile + 0.018 * glad
     u = part.fx / half
     belly = (1.0 - u * u).clamp(min=-0.5)
     level = 0.335 + 0.014 * face["mouth_height"]
     # A frown bends less far than a smile.
-    bend = 0.008 + 0.085 * smile + 0.050 * glad
+    bend = 0.008 + 0.085 * smile + 0.036 * glad
     curve = level + bend * (belly - 0.55)
     y = part.fy - curve
     gap = 0.004 + 0.090 * glad * step(glad, 0.0, 0.4) + 0.020 * face["teeth"] * glad
@@ -123,7 +123,8 @@ def brows(sheet: Sheet, face: Look) -> None:
     x = part.fx.abs() - 0.215 - 0.011 * face["eye_spacing"]
     half = 0.145
     u = x / half
-    level = EYE_Y - 0.185 - 0.020 * face["brow_height"] - 0.012 * face.smile.clamp(min=0.0)
+    raised = 0.018 * face["brow_height"] + 0.012 * face.smile.clamp(min=0.0)
+    level = EYE_Y - 0.198 + 0.030 * face.age - raised
     arch = (0.040 + 0.014 * face["brow_arch"]) * (u * u - 0.3)
     y = part.fy - level - arch - (0.017 - 0.020 * face["brow_tilt"]) * u
     heavy = 0.023 + 0.006 * face["brow_weight"] + 0.006 * face["masculine"]

@@ -51,7 +51,7 @@ def ears(sheet: Sheet, face: Look) -> None:
     x = part.hx + 0.10 * face.turn[0]
     out = x.abs() - HALF_WIDTH - 0.01 - 0.016 * face["face_width"]
     y = part.hy - 0.02
-    size = 1.0 + 0.17 * face["ear_size"]
+    size = 0.92 + 0.16 * face["ear_size"] + 0.22 * face.age
     cover = part.cover(ellipse(out, y, 0.085 * size, 0.135 * size))
     part.paint(cover, face.colours["skin"])
     part.paint(cover * 0.35, face.colours["skin_dark"])
@@ -89,15 +89,15 @@ def wrinkles(part: Sheet, face: Look, inside: Tensor) -> None:
     brow = (y + 0.36 - 0.25 * x * x) / 0.065
     lines = part.stroke((brow - (brow + 0.5).floor()) * 0.065, 0.008 + 0.005 * age)
     band = step(y, -0.46, -0.44) * step(-y, 0.24, 0.26) * bump(side / 0.36)
-    part.paint(inside * lines * band * step(age, 0.10, 1.0), ink)
+    part.paint(inside * lines * band * age, ink)
     foot = (y + 0.01) / (0.055 + 0.35 * (side - 0.33).clamp(min=0.0))
     feet = part.stroke((foot - (foot + 0.5).floor()) * 0.055, 0.008)
     corner = bump((side - 0.385) / 0.07) * bump((y + 0.01) / 0.10)
-    part.paint(inside * feet * corner * step(age, 0.1, 0.9), ink)
+    part.paint(inside * feet * corner * age, ink)
     bag = part.stroke(ellipse(side - 0.20, y, 0.125, 0.118), 0.011)
-    part.paint(inside * bag * step(y, 0.04, 0.09) * (0.5 + 0.4 * age) * age, ink)
+    part.paint(inside * bag * step(y, 0.04, 0.09) * (0.65 + 0.25 * age) * age, ink)
     fold = side - 0.11 - 0.50 * (y - 0.15) - 0.10 * face.smile * (y - 0.13)
     lines = part.stroke(fold * 0.9, 0.008 + 0.008 * age)
     span = step(y, 0.13, 0.18) * step(-y, -0.36, -0.27)
-    depth = (0.5 + 0.4 * age) * age + 0.10 + 0.12 * face["cheek_lines"] + 0.08 * face.smile
+    depth = (0.6 + 0.3 * age) * age + 0.10 + 0.12 * face["cheek_lines"] + 0.08 * face.smile
     part.paint(inside * lines * span * depth.clamp(0.0, 0.95), ink)

@@ -86,7 +86,7 @@ def _colours(q: Mapping[str, Tensor], old: Tensor) -> dict[str, Tensor]:
     skin = tint(skin, palette.GREY, 0.10 * old)
     hair = ramp(palette.HAIR, q["hair_tone"] - 0.35)
     hair = tint(hair, "#b0452a", (0.22 * q["hair_red"]).clamp(0.0, 0.6))
-    grey = (1.20 * old + 0.06).clamp(0.0, 0.94)
+    grey = (1.15 * old + 0.04).clamp(0.0, 0.95)
     hair = tint(hair, palette.GREY, grey)
     ground = ramp(palette.GROUND, q["ground_hue"])
     ground = tint(ground, palette.CREAM, (0.18 + 0.22 * q["ground_tone"]).clamp(0.0, 0.7))

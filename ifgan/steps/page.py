@@ -1,0 +1,85 @@
+"""What the svm step shows: the report's content, gathered from the fit and its inputs."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ifgan import evidence
+from ifgan.artifacts import read_shard
+from ifgan.evidence import CurvePoint
+from ifgan.fits import Float64
+from ifgan.problem import Problem
+from ifgan.report import Face, LearningPoint, ReportData
+from ifgan.specs import SvmSettings, settings_to_dict
+
+_SHOWN = 12  # faces of each part of the report's strip
+
+
+def report_data(
+    settings: SvmSettings,
+    task: Problem,
+    *,
+    distances: Float64,
+    curve: Sequence[CurvePoint],
+    metrics: Mapping[str, float | None],
+    roc: tuple[Float64, Float64, Float64] | None,
+    thumbnails: Path,
+    sources: Mapping[str, Mapping[str, Any]],
+) -> ReportData:
+    """Everything on the page; ``sources`` describe the latents and the scores."""
+    negatives, middle, positives = _strip(task, distances, thumbnails)
+    latents, scores = sources["latents"], sources["scores"]
+    return ReportData(
+        attribute=settings.attribute,
+        kind="binary" if settings.kind == "binary" else "continuous",
+        score_kind="logit" if task.column.kind == "logit" else "value",
+        score_unit=task.column.unit,
+        space="z" if settings.space == "z" else "w",
+        metrics=metrics,
+        distances=distances,
+        scores=task.scores.astype(np.float32),
+        labels=evidence.as_labels(task),
+        threshold=task.threshold,
+        roc=None if roc is None else roc[:2],
+        learning_curve=[
+            LearningPoint(point.num_samples, point.quality, point.cosine_to_full) for point in curve
+        ],
+        negatives=negatives,
+        boundary=middle,
+        positives=positives,
+        settings={
+            "sampler": latents,
+            "classifier": {k: v for k, v in scores.items() if k != "columns"},
+            "svm": settings_to_dict(settings),
+        },
+        provenance={
+            "generator digest": str(latents["generator_digest"]),
+            "classifier digest": str(scores["classifier_digest"]),
+            "device class": str(latents["device_class"]),
+        },
+        warnings=task.warnings,
+    )
+
+
+def _strip(
+    task: Problem, distances: Float64, thumbnails: Path
+) -> tuple[list[Face], list[Face], list[Face]]:
+    """Faces of the far negative side, of the boundary itself, and of the far positive side."""
+    row_of = {int(seed): row for row, seed in enumerate(task.seeds)}
+    faces = []
+    for name, image in read_shard(thumbnails / "thumbnails.tar"):
+        row = row_of.get(int(name.partition(".")[0]))
+        if row is not None:
+            seed = int(task.seeds[row])
+            faces.append(Face(seed, float(distances[row]), float(task.scores[row]), image))
+    by_distance = operator.attrgetter("distance")
+    ordered = sorted(faces, key=by_distance)
+    shown = min(_SHOWN, len(ordered) // 3)
+    nearest = sorted(ordered[shown : len(ordered) - shown], key=lambda face: abs(face.distance))
+    middle = sorted(nearest[:shown], key=by_distance)
+    return ordered[:shown], middle, ordered[len(ordered) - shown :]
