@@ -5,7 +5,8 @@ A backend is a plain function, chosen by the name of the configuration's backend
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +40,21 @@ class Outcome:
         return "finished earlier" if self.cached else f"done in {self.seconds:.1f} s"
 
 
-def execute(targets: Iterable[Node], backend: Backend, store: Store) -> dict[str, Outcome]:
-    """Run the merged graph of some targets; the outcome of every node by key.
+Executor = Callable[[Iterable[Node], Store], dict[str, Outcome]]
+
+
+def executor(backend: Backend) -> Executor:
+    """The function that runs the merged graph of some targets and gives every node's outcome.
 
     A failing node fails what reads from it; everything else is finished.
+
+    Raises
+    ------
+    UserError
+        If the backend can't run anything as it is configured.
     """
     if not isinstance(backend, Local):
         raise UserError(f"backend={backend.kind} submits nothing yet; add dry_run=true.")
     from launchers import local
 
-    return local.execute(targets, backend, store)
+    return functools.partial(local.execute, backend)

@@ -108,7 +108,11 @@ def kubeflow_request(ir: IR, backend: Kubeflow, *, title: str) -> dict[str, Any]
     Source: V2beta1Run of Kubeflow Pipelines' REST API.
     """
     root = {"pipeline_root": backend.pipeline_root} if backend.pipeline_root else {}
-    return {"display_name": title, "pipeline_spec": ir, "runtime_config": root}
+    return {
+        "display_name": title,
+        "pipeline_spec": ir,
+        "runtime_config": {**root, "parameters": {}},
+    }
 
 
 def _title(jobs: Sequence[Job]) -> str:

@@ -35,7 +35,7 @@ from launchers import Outcome
 log = logging.getLogger(__name__)
 
 
-def execute(targets: Iterable[Node], backend: Local, store: Store) -> dict[str, Outcome]:
+def execute(backend: Local, targets: Iterable[Node], store: Store) -> dict[str, Outcome]:
     """Run the merged graph of some targets in this process; outcomes by key."""
     graph: Graph = merge(targets)
     outcomes: dict[str, Outcome] = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 from ifgan.graph import Node, merge
 from ifgan.jobs import Job
 from ifgan.store import Store
-from launchers import Outcome, execute
+from launchers import Outcome, executor
 from launchers.dry_run import DryRun, dry_run
 
 log = logging.getLogger(__name__)
@@ -52,13 +52,14 @@ class Session:
                     log.info(line)
                 self.requests.update({(place, job.target.key): requests for job in group})
                 continue
+            execute = executor(group[0].config.backend)
             store = Store(group[0].config.store)
             targets = [job.target for job in group]
             self.started = True
             log.info("Store: %s", store.root)
             if len(group) > 1:
                 log.info("%d jobs share a graph of %d steps", len(group), len(merge(targets)))
-            outcomes = execute(targets, group[0].config.backend, store)
+            outcomes = execute(targets, store)
             self.outcomes.update({(place, key): outcome for key, outcome in outcomes.items()})
 
     def forget_unstarted(self) -> None:

@@ -76,8 +76,11 @@ class ToyFaces:
         -------
         (N, 3, H, H) float32 tensor in [-1, 1]; image i depends on w_NRD[i] alone, to the bit.
         """
-        traits_NK = self.traits(w_NRD).to(self._device)
-        return in_groups(lambda group: draw(group, size=self.img_resolution), traits_NK)
+
+        def draw_group(traits_NK: Tensor) -> Tensor:
+            return draw(traits_NK, size=self.img_resolution, device=self._device)
+
+        return in_groups(draw_group, self.traits(w_NRD))
 
     def traits(self, w_NRD: Tensor) -> Tensor:
         """Read every trait from its row of w: (N, K) float64 on the CPU, in standard deviations."""

@@ -25,7 +25,7 @@ from ifgan.schema import (
 )
 from ifgan.specs import settings_from_dict
 from ifgan.store import Store
-from launchers import execute, local
+from launchers import executor, local
 from launchers.compile import compile_graph, task_names, to_yaml
 from launchers.dry_run import dry_run
 from tests.launchers import ir
@@ -69,7 +69,7 @@ def test_running_the_ir_gives_what_the_local_backend_gives(
 ) -> None:
     here = [job("smile", Local(device="cpu")), job("age", Local(device="cpu"), space="z")]
     store = Store(here[0].config.store)
-    outcomes = local.execute([j.target for j in here], Local(device="cpu"), store)
+    outcomes = local.execute(Local(device="cpu"), [j.target for j in here], store)
 
     # The platform: buckets appear as directories, and the client has uploaded the score file.
     monkeypatch.setitem(step._MOUNTS, "gs://", f"{tmp_path}/gcs/")
@@ -191,7 +191,7 @@ def test_a_root_that_the_backend_cannot_read_is_refused(
 def test_submission_is_refused_in_one_line(job: MakeJob, tmp_path: Path) -> None:
     mine = job("smile", VERTEX)
     with pytest.raises(UserError, match="backend=vertex submits nothing yet; add dry_run=true"):
-        execute([mine.target], VERTEX, Store(tmp_path / "store"))
+        executor(VERTEX)
 
 
 if __name__ == "__main__":

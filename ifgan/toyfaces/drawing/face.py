@@ -13,19 +13,20 @@ from ifgan.toyfaces.drawing.look import Look, look
 from ifgan.toyfaces.drawing.sheet import Sheet
 
 
-def draw(traits_NK: Tensor, *, size: int) -> Tensor:
+def draw(traits_NK: Tensor, *, size: int, device: torch.device) -> Tensor:
     """Draw a batch of faces.
 
     Parameters
     ----------
     traits_NK : (N, K) float64 read-outs in population standard deviations.
     size : side of the image in pixels.
+    device : where to draw; the read-outs may be elsewhere.
 
     Returns
     -------
     (N, 3, size, size) float32 in [-1, 1].
     """
-    face = look(traits_NK)
+    face = look(traits_NK, device=device)
     sheet = _lay_out(face, size)
     body.ground(sheet, face)
     outline = hair.outline(sheet, face)

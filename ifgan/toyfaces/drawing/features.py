@@ -60,10 +60,11 @@ def mouth(sheet: Sheet, face: Look) -> None:
     u = part.fx / half
     belly = (1.0 - u * u).clamp(min=-0.5)
     level = 0.335 + 0.014 * face["mouth_height"]
-    # A frown bends less far than a smile.
+    # The line between the lips; a frown bends it less far than a smile.
     bend = 0.008 + 0.085 * smile + 0.036 * glad
     curve = level + bend * (belly - 0.55)
     y = part.fy - curve
+    # How far the mouth is open, and how full the lips are.
     gap = 0.004 + 0.090 * glad * step(glad, 0.0, 0.4) + 0.020 * face["teeth"] * glad
     gap = gap.clamp(min=0.0)
     lip = (0.030 + 0.011 * face["lips"] - 0.008 * face.old).clamp(min=0.009)
@@ -75,6 +76,7 @@ def mouth(sheet: Sheet, face: Look) -> None:
     part.paint(lips, face.colours["lips"])
     sheen = tint(face.colours["lips"], palette.CREAM, 0.35)
     part.paint(lips * step(y / lip, -0.2, 1.5) * 0.35, sheen)
+    # Between the lips.
     inside = part.cover(-y - 0.002) * part.cover(y - gap * swell) * within
     part.paint(inside, colour(palette.MOUTH, part.image))
     teeth = inside * part.cover(y - gap * swell * 0.62) * step(gap, 0.012, 0.03)
@@ -95,12 +97,14 @@ def eyes(sheet: Sheet, face: Look) -> None:
     width = 0.118 * size
     opening = 1.0 + 0.11 * face["eye_opening"] - 0.22 * face.smile.clamp(min=0.0) - 0.12 * face.old
     height = 0.088 * size * opening
+    # White.
     almond = ellipse(x, y, width, height)
     visible = part.cover(part.head + 0.01)
     white = part.cover(almond) * visible
     part.paint(visible * part.cover(almond - 0.022) * 0.35, face.colours["skin_dark"])
     part.paint(white, colour("#fdf8f2", part.image))
     part.paint(white * step(-y / height, 0.2, 1.0) * 0.35, face.colours["skin_dark"])
+    # Iris, pupil and a glint; the gaze goes to one side in both eyes.
     ix = x - sign * 0.016 * face["gaze_x"] - sign * 0.030 * face.turn[0]
     iy = y - 0.011 * face["gaze_y"]
     iris = (ix * ix + iy * iy).sqrt() - 0.064 * (1.0 + 0.07 * face["iris_size"]) * size
@@ -109,6 +113,7 @@ def eyes(sheet: Sheet, face: Look) -> None:
     part.paint(white * part.cover(iris + 0.032), colour(palette.INK, part.image))
     glint = part.cover(ellipse(ix * sign + 0.022, iy + 0.026, 0.019, 0.019))
     part.paint(white * glint * 0.95, colour(palette.WHITE, part.image))
+    # Lids.
     lash = 0.013 + 0.005 * face["lashes"] - 0.004 * face["masculine"]
     lid = visible * part.stroke(almond, lash.clamp(min=0.005)) * step(-y / height, -0.05, 0.45)
     part.paint(lid, shade(face.colours["brow"], 0.55))

@@ -30,7 +30,7 @@ class Look:
     Parameters
     ----------
     nuisance : every other trait, in standard deviations, squashed.
-    smile : curvature of the mouth, -1 to 1; positive smiles.
+    smile : curvature of the mouth beyond a neutral one's, -1 to 1.
     age, old, young : 0 to 1: years from 18 to 80, past 38, and before 40.
     glasses : 0 or 1, with a narrow passage; ``bold`` grows with certainty.
     turn : sine and cosine of the yaw.
@@ -55,8 +55,12 @@ class Look:
         return self.nuisance[trait]
 
 
-def look(traits_NK: Tensor) -> Look:
-    """Work out looks in float64 and hand them over in float32."""
+def look(traits_NK: Tensor, *, device: torch.device) -> Look:
+    """Work out looks in float64, where the traits are, and hand them to the device in float32."""
+
+    def done(value: Tensor) -> Tensor:
+        return value.to(device=device, dtype=torch.float32)
+
     raw = {name: column.view(-1, 1, 1) for name, column in zip(TRAITS, traits_NK.T, strict=True)}
     soft = {name: squash(column) for name, column in raw.items()}
     values = factor_values(traits_NK).view(len(traits_NK), -1, 1, 1).unbind(dim=1)
@@ -65,17 +69,17 @@ def look(traits_NK: Tensor) -> Look:
     old = ((factor["age"] - 38.0) / 42.0).clamp(min=0.0)
     worn = raw["eyeglasses"] - EYEGLASSES_FROM
     return Look(
-        nuisance={name: column.float() for name, column in soft.items()},
-        smile=(factor["smile"] / 3.0).float(),
-        age=((factor["age"] - 18.0) / 62.0).float(),
-        old=old.float(),
-        young=((40.0 - factor["age"]) / 22.0).clamp(min=0.0).float(),
-        glasses=(worn / 0.1 + 0.5).clamp(0.0, 1.0).float(),
-        bold=torch.tanh(worn.clamp(min=0.0)).float(),
-        turn=(torch.sin(yaw).float(), torch.cos(yaw).float()),
-        beard=beard_density(raw["beard"], raw["masculine"]).float(),
-        hair=(factor["hair"] / 60.0).float(),
-        colours={name: c.float() for name, c in _colours(soft, old).items()},
+        nuisance={name: done(column) for name, column in soft.items()},
+        smile=done(factor["smile"] / 3.0),
+        age=done((factor["age"] - 18.0) / 62.0),
+        old=done(old),
+        young=done(((40.0 - factor["age"]) / 22.0).clamp(min=0.0)),
+        glasses=done((worn / 0.1 + 0.5).clamp(0.0, 1.0)),
+        bold=done(torch.tanh(worn.clamp(min=0.0))),
+        turn=(done(torch.sin(yaw)), done(torch.cos(yaw))),
+        beard=done(beard_density(raw["beard"], raw["masculine"])),
+        hair=done(factor["hair"] / 60.0),
+        colours={name: done(c) for name, c in _colours(soft, old).items()},
     )
 
 

@@ -1,0 +1,52 @@
+"""The command that shows faces."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ifgan.errors import UserError
+from ifgan.toyfaces.grid import parse_seeds
+
+
+def grid(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ifgan.toyfaces.grid", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_seeds_are_ranges_and_lists() -> None:
+    assert parse_seeds("3,5,8-10") == [3, 5, 8, 9, 10]
+
+
+@pytest.mark.parametrize("text", ["", "a-b", "5-3", "-1"])
+def test_other_seeds_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="--seeds"):
+        parse_seeds(text)
+
+
+def test_it_writes_a_grid_of_faces(tmp_path: Path) -> None:
+    finished = grid(tmp_path / "faces.png", "--seeds", "0-5", "--columns", "3")
+    assert finished.returncode == 0, finished.stderr
+    with Image.open(tmp_path / "faces.png") as page:
+        assert page.width > 3 * 64 and page.height > 2 * 64
+        assert len(np.unique(np.asarray(page).reshape(-1, 3), axis=0)) > 500
+
+
+def test_it_writes_a_row_for_every_factor(tmp_path: Path) -> None:
+    finished = grid(tmp_path / "sweep.png", "--sweep", "--columns", "5", "--psi", "0.7")
+    assert finished.returncode == 0, finished.stderr
+    with Image.open(tmp_path / "sweep.png") as page:
+        assert page.height > 6 * 64 and page.width > 5 * 64
+
+
+def test_a_wrong_resolution_is_one_line(tmp_path: Path) -> None:
+    finished = grid(tmp_path / "faces.png", "--resolution", "77")
+    assert finished.returncode == 1
+    assert finished.stderr.splitlines() == [
+        "error: generator.resolution of toyfaces must be 64, 128 or 256. Got 77."
+    ]
