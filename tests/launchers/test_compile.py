@@ -188,8 +188,7 @@ def test_a_root_that_the_backend_cannot_read_is_refused(
         dry_run([job("smile", backend)])
 
 
-def test_submission_is_refused_in_one_line(job: MakeJob, tmp_path: Path) -> None:
-    mine = job("smile", VERTEX)
+def test_submission_is_refused_in_one_line() -> None:
     with pytest.raises(UserError, match="backend=vertex submits nothing yet; add dry_run=true"):
         executor(VERTEX)
 
