@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ifgan.errors import UserError
 from ifgan.files import read_json, write_json
+from ifgan.seeds import seeds_to_z
 
 Float32 = NDArray[np.float32]
 
@@ -74,9 +75,11 @@ class Latents:
         write_json(folder / "latents.json", self.provenance)
 
     @classmethod
-    def read(cls, folder: Path, *, space: str | None = None) -> Latents:
-        """Read a directory; with ``space``, only that space's latents are paged in."""
+    def read(cls, folder: Path) -> Latents:
+        """Read a directory: an artifact of ours, or a team's own ``latents.npy`` and seeds."""
         with _reading("latents", folder):
+            if not (folder / "latents.json").exists():
+                return cls._read_plain(folder)
             truth = None
             if (folder / "truth.npz").exists():
                 with np.load(folder / "truth.npz") as file:
@@ -99,6 +102,30 @@ class Latents:
                     f"{count} seeds, {len(latents.z)} rows of z, {len(latents.w)} of w"
                 )
         return latents
+
+    @classmethod
+    def _read_plain(cls, folder: Path) -> Latents:
+        """``latents.npy``, w of (N, D) or (N, R, D), beside ``seeds.npy``; z follows from seeds."""
+        w = np.load(folder / "latents.npy", mmap_mode="r", allow_pickle=False)
+        seeds = np.load(folder / "seeds.npy", allow_pickle=False).astype(np.int64)
+        if w.ndim not in (2, 3) or len(w) != len(seeds) or not np.issubdtype(w.dtype, np.floating):
+            raise ValueError(f"latents.npy has shape {w.shape}, for {len(seeds)} seeds")
+        if w.ndim == 3 and (w == w[:, :1]).all():
+            w = w[:, 0]
+        return cls(
+            seeds=seeds,
+            z=seeds_to_z(seeds, z_dim=w.shape[-1]),
+            w=w,
+            w_avg=w.reshape(-1, w.shape[-1]).mean(axis=0, dtype=np.float64).astype(np.float32),
+            provenance={
+                "generator": "existing samples",
+                "generator_digest": "unknown",
+                "num_ws": w.shape[1] if w.ndim == 3 else 1,
+                "truncation_psi": None,
+                "truncation_cutoff": None,
+                "device_class": "unknown",
+            },
+        )
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from ifgan.specs import (
 
 @dataclass(frozen=True)
 class File:
-    """A file that the graph imports; its bytes are its identity, its path is not."""
+    """A file or directory that the graph imports; its bytes are its identity, not its path."""
 
     path: str
     sha256: str
@@ -83,6 +83,7 @@ class Identities:
     generator_file, classifier_file : files that the graph imports; None where the weights ship
         with ifgan.
     columns : what the classifier scores.
+    existing : latents and faces that take the sampler's place (sampler=existing).
     """
 
     generator_digest: str
@@ -90,6 +91,7 @@ class Identities:
     columns: tuple[str, ...]
     generator_file: File | None = None
     classifier_file: File | None = None
+    existing: tuple[File, File] | None = None
 
 
 def merge(targets: Iterable[Node]) -> Graph:
@@ -109,14 +111,14 @@ def build(config: Config, identities: Identities) -> Node:
     UserError
         If the classifier does not score the attribute.
     """
-    sampler = _sampler(config, identities)
+    latents, faces = identities.existing or _sampled(config, identities)
     classifier = Node(
         "classifier",
         ClassifierSettings(
             classifier=config.classifier.kind, classifier_digest=identities.classifier_digest
         ),
         {
-            "faces": Output(sampler, "faces"),
+            "faces": faces,
             **({"weights": identities.classifier_file} if identities.classifier_file else {}),
         },
     )
@@ -124,14 +126,14 @@ def build(config: Config, identities: Identities) -> Node:
         "svm",
         _svm_settings(config, identities),
         {
-            "latents": Output(sampler, "latents"),
+            "latents": latents,
             "scores": Output(classifier, "scores"),
             "thumbnails": Output(classifier, "thumbnails"),
         },
     )
 
 
-def _sampler(config: Config, identities: Identities) -> Node:
+def _sampled(config: Config, identities: Identities) -> tuple[Output, Output]:
     generator = config.generator
     settings = SamplerSettings(
         generator=generator.kind,
@@ -144,7 +146,8 @@ def _sampler(config: Config, identities: Identities) -> Node:
         image_size=config.sampler.image_size,
     )
     weights = identities.generator_file
-    return Node("sampler", settings, {"weights": weights} if weights else {})
+    sampler = Node("sampler", settings, {"weights": weights} if weights else {})
+    return Output(sampler, "latents"), Output(sampler, "faces")
 
 
 def _svm_settings(config: Config, identities: Identities) -> SvmSettings:

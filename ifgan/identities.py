@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifgan.errors import UserError
+from ifgan.existing import existing_samples
 from ifgan.files import sha256
 from ifgan.graph import File, Identities
 from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
@@ -30,6 +31,7 @@ def identify(config: Config) -> Identities:
         classifier_digest=classifier,
         classifier_file=classifier_file,
         columns=columns,
+        existing=existing_samples(config.sampler.uri) if config.sampler.uri else None,
     )
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from ifgan.errors import UserError
+
 
 def resize(images: Tensor, size: int) -> Tensor:
     """Reduce (N, 3, H, H) images to ``size`` pixels a side, antialiased; never enlarges."""
@@ -33,6 +35,15 @@ def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
-    """An encoded image file as (H, W, 3) bytes."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))
+    """An encoded image file as (H, W, 3) bytes.
+
+    Raises
+    ------
+    UserError
+        If it is no image, or a damaged one.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow's readers raise
+        raise UserError(f"one of the faces is not a readable image ({error}).") from error

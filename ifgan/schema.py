@@ -77,6 +77,7 @@ class Sampler:
     truncation_psi: float = MISSING
     truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
     image_size: int = MISSING  # pixels a side of the stored faces
+    uri: str | None = None  # sampler=existing: samples that are there already
 
     def __post_init__(self) -> None:
         _in_range("sampler.num_samples", self.num_samples, low=1, high=100_000_000)

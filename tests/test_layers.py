@@ -13,7 +13,15 @@ from tests.conftest import CHECKOUT
 
 #: Left to right; a module imports from its own layer and those before it.
 LAYERS = (
-    ("ifgan.errors", "ifgan.paths", "ifgan.files", "ifgan.digest", "ifgan.specs", "ifgan.schema"),
+    (
+        "ifgan.errors",
+        "ifgan.paths",
+        "ifgan.files",
+        "ifgan.digest",
+        "ifgan.seeds",
+        "ifgan.specs",
+        "ifgan.schema",
+    ),
     ("ifgan.graph", "ifgan.artifacts", "ifgan.boundary", "ifgan.progress"),
     (
         "ifgan.store",
@@ -21,6 +29,8 @@ LAYERS = (
         "ifgan.runtime",
         "ifgan.devices",
         "ifgan.images",
+        "ifgan.existing",
+        "ifgan.faces",
         "ifgan.fits",
         "ifgan.problem",
         "ifgan.evidence",

@@ -5,7 +5,6 @@ Shape legend: N batch, D = w_dim, Dz = z_dim, R = rows of w (num_ws), F factors,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from ifgan.seeds import seeds_to_z as seeds_to_z  # where every generator's user looks for it
 
 #: Latents and images are computed in groups of this many, the last one padded. Matrix products
 #: sum in an order that depends on the number of rows; one constant shape keeps every sample
@@ -80,19 +81,6 @@ class KnowsTruth(Protocol):
     def truth(self, z_NDz: Tensor) -> Truth:
         """Factors of these latents and the true directions."""
         ...
-
-
-def seeds_to_z(seeds: Sequence[int] | NDArray[np.int64], *, z_dim: int) -> NDArray[np.float32]:
-    """Latents of the field's convention: seed s gives ``RandomState(s).randn(1, z_dim)``.
-
-    Returns
-    -------
-    (N, z_dim) float32; row i depends on seeds[i] alone.
-    """
-    z_NDz = np.empty((len(seeds), z_dim), dtype=np.float32)
-    for row, seed in enumerate(seeds):
-        z_NDz[row] = np.random.RandomState(int(seed)).randn(z_dim)
-    return z_NDz
 
 
 def truncate(w_NRD: Tensor, w_avg_D: Tensor, *, psi: float, cutoff: int | None = None) -> Tensor:

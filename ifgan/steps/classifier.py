@@ -10,7 +10,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ifgan import classifiers
-from ifgan.artifacts import Float32, ScoreColumn, Scores, face_name, read_shard, write_shard
+from ifgan.artifacts import Float32, ScoreColumn, Scores, write_shard
 from ifgan.blocks import Blocks, Span
 from ifgan.classifiers.base import Classifier
 from ifgan.classifiers.scores import read_scores
 from ifgan.devices import device_class, resolve
 from ifgan.digest import digest
 from ifgan.errors import UserError
-from ifgan.files import read_json
+from ifgan.faces import Faces, read_faces
 from ifgan.images import decode, from_uint8, resize
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, ClassifierSettings
@@ -37,37 +36,6 @@ _THUMBNAIL_SIZE = 128
 _EXTREMES, _MIDDLE, _SPREAD = 32, 24, 64  # faces kept for the report
 
 
-@dataclass(frozen=True)
-class _Faces:
-    """A faces artifact: one span of seeds in shards."""
-
-    folder: Path
-    family: str
-    span: Span
-    shards: Sequence[tuple[Span, Path]]
-
-    @classmethod
-    def read(cls, folder: Path) -> _Faces:
-        content = read_json(folder / "faces.json")
-        shards = [
-            (Span(shard["first"], shard["stop"]), folder / shard["file"])
-            for shard in content["shards"]
-        ]
-        return cls(folder, content["family"], Span(content["first"], content["stop"]), shards)
-
-    def images(self, span: Span) -> Iterator[bytes]:
-        """Encoded images of the seeds of a span, in order."""
-        for shard, path in self.shards:
-            first, stop = max(shard.first, span.first), min(shard.stop, span.stop)
-            if first < stop:
-                members = itertools.islice(
-                    read_shard(path), first - shard.first, stop - shard.first
-                )
-                for seed, (name, data) in zip(range(first, stop), members, strict=True):
-                    assert name == face_name(seed), (name, seed)
-                    yield data
-
-
 def run(
     settings: ClassifierSettings,
     inputs: Mapping[str, Path],
@@ -75,8 +43,8 @@ def run(
     runtime: Runtime,
 ) -> dict[str, dict[str, Any]]:
     """Score the faces; returns small metadata of each output."""
-    faces = _Faces.read(inputs["faces"])
-    seeds = np.arange(faces.span.first, faces.span.stop, dtype=np.int64)
+    faces = read_faces(inputs["faces"])
+    seeds = faces.seeds
     if settings.classifier == "scores":
         table = read_scores(inputs["weights"])
         scores_NA = table.aligned(seeds)
@@ -98,7 +66,7 @@ def run(
 
 
 def _score(
-    settings: ClassifierSettings, faces: _Faces, runtime: Runtime
+    settings: ClassifierSettings, faces: Faces, runtime: Runtime
 ) -> tuple[Float32, tuple[ScoreColumn, ...]]:
     """Score what no earlier run has, block by block, and put the blocks together."""
     device = resolve(runtime.device)
@@ -122,7 +90,7 @@ def _score(
 
 def _score_missing(
     classifier: Classifier,
-    faces: _Faces,
+    faces: Faces,
     blocks: Blocks,
     device: torch.device,
     runtime: Runtime,
@@ -168,7 +136,7 @@ def _score_block(
 
 
 def _batches(
-    faces: _Faces, span: Span, batch_size: int, pool: ThreadPoolExecutor
+    faces: Faces, span: Span, batch_size: int, pool: ThreadPoolExecutor
 ) -> Iterator[NDArray[np.uint8]]:
     """(n, H, H, 3) batches of a span; the next one is decoded while this one is scored."""
     encoded = faces.images(span)
@@ -179,7 +147,13 @@ def _batches(
     ahead = decoding()
     while ahead:
         following = decoding()
-        yield np.stack([image.result() for image in ahead])
+        images = [image.result() for image in ahead]
+        if len({image.shape for image in images}) > 1:
+            raise UserError(
+                "faces must all have one size. Got "
+                f"{' and '.join(sorted({str(image.shape[:2]) for image in images}))}."
+            )
+        yield np.stack(images)
         ahead = following
 
 
@@ -215,13 +189,11 @@ def _shown(
     return sorted(chosen)
 
 
-def _thumbnails(faces: _Faces, shown: Sequence[int]) -> Iterator[tuple[str, bytes]]:
-    wanted = {face_name(seed): seed for seed in shown}
-    for _, path in faces.shards:
-        for name, data in read_shard(path):
-            if name in wanted:
-                with Image.open(io.BytesIO(data)) as image:
-                    image.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
-                    buffer = io.BytesIO()
-                    image.save(buffer, "WEBP", quality=92, method=4)
-                yield f"{wanted[name]:08d}.webp", buffer.getvalue()
+def _thumbnails(faces: Faces, shown: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+    for seed, data in faces.chosen(shown):
+        with Image.open(io.BytesIO(data)) as image:
+            small = image.convert("RGB")
+            small.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))
+            buffer = io.BytesIO()
+            small.save(buffer, "WEBP", quality=92, method=4)
+        yield f"{seed:08d}.webp", buffer.getvalue()

@@ -1,0 +1,21 @@
+"""From a seed to a latent: the convention of the field, so that results can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def seeds_to_z(seeds: Sequence[int] | NDArray[np.int64], *, z_dim: int) -> NDArray[np.float32]:
+    """Latents of the field's convention: seed s gives ``RandomState(s).randn(1, z_dim)``.
+
+    Returns
+    -------
+    (N, z_dim) float32; row i depends on seeds[i] alone.
+    """
+    z_NDz = np.empty((len(seeds), z_dim), dtype=np.float32)
+    for row, seed in enumerate(seeds):
+        z_NDz[row] = np.random.RandomState(int(seed)).randn(z_dim)
+    return z_NDz
