@@ -1,0 +1,132 @@
+"""StyleGAN2 generators, conditional or not.
+
+`StyleGAN2Network` holds the weights under the names of the published files. `StyleGAN2` is what
+the rest of the house sees. As with StyleGAN3, images are rendered one by one on a CPU, because
+libraries choose the order of a convolution's sums by shape, and a sample must not depend on its
+batch; one image already fills the cores.
+
+Source: Karras et al., Analyzing and Improving the Image Quality of StyleGAN (CVPR 2020).
+
+Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, C = c_dim, H = W pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ifgan.errors import UserError
+from ifgan.generators.mapping import MappingNetwork
+from ifgan.generators.stylegan2_synthesis import StyleGAN2Settings, SynthesisNetwork
+
+
+class StyleGAN2Network(nn.Module):
+    """Both halves, with the state-dict keys of the published files."""
+
+    def __init__(self, settings: StyleGAN2Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.synthesis = SynthesisNetwork(settings)
+        self.mapping = MappingNetwork(
+            settings.mapping,
+            z_dim=settings.z_dim,
+            c_dim=settings.c_dim,
+            w_dim=settings.w_dim,
+            num_ws=settings.num_ws,
+        )
+
+
+class StyleGAN2:
+    """A `Generator` from a loaded network.
+
+    Parameters
+    ----------
+    network : its weights loaded and on their device.
+    digest : identity of the weights.
+    precision : "float32", or "float16" for half precision where the publication uses it,
+        which takes a GPU.
+    exit_resolution : stop at this resolution, 4 … the network's, and return the image so far;
+        it is what the later blocks add their detail to, not their image made smaller. None: the
+        whole network. It changes every image, and so belongs into keys.
+
+    Raises
+    ------
+    UserError
+        If the network has no block of ``exit_resolution``.
+    """
+
+    kind = "stylegan2"
+
+    def __init__(
+        self,
+        network: StyleGAN2Network,
+        *,
+        digest: str,
+        precision: str = "float32",
+        exit_resolution: int | None = None,
+    ) -> None:
+        settings = network.settings
+        if exit_resolution is not None and exit_resolution not in settings.resolutions:
+            known = ", ".join(str(resolution) for resolution in settings.resolutions)
+            raise UserError(
+                f"generator.exit_resolution must be one of {known}, which this network has, or "
+                f"null; got {exit_resolution}. Set generator.exit_resolution=null."
+            )
+        self.network = network.eval().requires_grad_(False)
+        self.network.synthesis.prepare()
+        self.digest = digest
+        self.half = precision == "float16"
+        self.exit_resolution = exit_resolution
+        self.z_dim, self.c_dim, self.w_dim = settings.z_dim, settings.c_dim, settings.w_dim
+        self.num_ws = settings.num_ws
+        self.img_resolution = exit_resolution or settings.img_resolution
+        self.w_avg = network.mapping.w_avg
+
+    @torch.inference_mode()
+    def mapping(self, z_NDz: Tensor, c_NC: Tensor | None = None) -> Tensor:
+        """Map latents to w, untruncated.
+
+        Parameters
+        ----------
+        z_NDz : (N, Dz) float32 tensor, standard normal; normalised inside.
+        c_NC : (N, c_dim) one-hot class labels, of a conditional network only.
+
+        Returns
+        -------
+        (N, R, D) float32 tensor; row i depends on z_NDz[i] and c_NC[i] alone, to the bit.
+        """
+        if self.c_dim and c_NC is None:
+            raise UserError(
+                f"generator.class_label must be a class in [0, {self.c_dim}) because this network "
+                "is conditional; got none. Set generator.class_label."
+            )
+        if c_NC is not None and not self.c_dim:
+            raise UserError(
+                "generator.class_label must be unset because this network is unconditional; "
+                "got a label. Remove generator.class_label."
+            )
+        device = self.w_avg.device
+        labels = None if c_NC is None else c_NC.to(device, torch.float32)
+        w_NRD: Tensor = self.network.mapping(z_NDz.to(device, torch.float32), labels)
+        return w_NRD
+
+    @torch.inference_mode()
+    def synthesis(self, w_NRD: Tensor) -> Tensor:
+        """Render latents, with the noise stored in the weights.
+
+        Parameters
+        ----------
+        w_NRD : (N, R, D) float32 tensor.
+
+        Returns
+        -------
+        (N, 3, H, H) float32 tensor, nominal range [-1, 1], not clipped; H is ``img_resolution``.
+        """
+        device = self.w_avg.device
+        w_NRD = w_NRD.to(device, torch.float32)
+        step = max(1, len(w_NRD)) if device.type == "cuda" else 1
+        parts = [
+            self.network.synthesis(part, exit_resolution=self.exit_resolution, half=self.half)
+            for part in torch.split(w_NRD, step)
+        ]
+        return torch.cat(parts)
