@@ -116,8 +116,8 @@ def signed_distance(latents: Array, boundary: Boundary) -> NDArray[np.float64]:
     return distances
 
 
-def normalise_z(z_ND: Array) -> NDArray[np.float64]:
+def normalise_z(z_ND: NDArray[np.float32]) -> NDArray[np.float32]:
     """z as the mapping network sees it: unit mean square, so length sqrt(D)."""
-    z = z_ND.astype(np.float64)
-    normalised: NDArray[np.float64] = z / np.sqrt((z * z).mean(axis=1, keepdims=True) + 1e-8)
+    mean_square_N1 = np.square(z_ND, dtype=np.float64).mean(axis=1, keepdims=True)
+    normalised: NDArray[np.float32] = (z_ND / np.sqrt(mean_square_N1 + 1e-8)).astype(np.float32)
     return normalised

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ifgan.fits import Float64, Hyperplane
+from ifgan.fits import Hyperplane, project
+from ifgan.newton import Float64
 from ifgan.problem import Problem, Rows
 
 #: Shares of the training faces that the learning curve is fitted on.
@@ -118,8 +119,8 @@ def agreement(problem: Problem, one: Hyperplane, other: Hyperplane) -> tuple[flo
     two normals may differ much along directions that samples hardly vary in.
     """
     raw = float(one.normal @ other.normal)
-    projections = problem.latents @ np.stack([one.normal, other.normal], axis=1)
-    return raw, float(np.atleast_2d(np.corrcoef(projections.T))[0, 1])
+    projections_N2 = project(problem.latents, np.stack([one.normal, other.normal], axis=1))
+    return raw, float(np.atleast_2d(np.corrcoef(projections_N2.T))[0, 1])
 
 
 def nested_subsets(problem: Problem, rng: np.random.RandomState) -> list[Rows]:

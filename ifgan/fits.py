@@ -1,9 +1,10 @@
 """Fits of a hyperplane to latents and scores.
 
-Three methods (why: the measurements that docs/ quotes):
+Three methods (why: the measurements in docs/):
 
-- ``linear``: LinearSVC on all faces, labelled at the classifier's own threshold, classes
-  balanced. Ranking by score or regressing on logits would chase whatever else moves a score.
+- ``linear``: the objective of LinearSVC on all faces, labelled at the classifier's own threshold,
+  classes balanced. Ranking by score or regressing on logits would chase whatever else moves a
+  score.
 - ``regression``: linear support vector regression, for quantities.
 - ``interfacegan``: SVC with a linear kernel on both ends of the ranking, as the reference does.
 
@@ -11,101 +12,113 @@ C is a what: it is chosen by seeded cross-validation where it is not given. Late
 and divided by one scalar, so that a C means the same in every space; whitening would hurt
 (it blows up the directions that the mapping network hardly uses).
 
-Shape legend: N samples, D dimensions.
+Shape legend: M all samples, N those of a fit, D dimensions.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Float64 = NDArray[np.float64]
-Bool = NDArray[np.bool_]
+from ifgan.newton import (
+    Float64,
+    Rows,
+    Samples,
+    Solution,
+    SquaredHinge,
+    SquaredInsensitive,
+    solve,
+)
+
+Float32 = NDArray[np.float32]
 
 #: Cross-validation looks at no more faces than this: the best C hardly moves beyond.
 _CV_SAMPLES = 4000
+_EPSILON = 0.1  # of the regression, in standard deviations of its targets
+_BLOCK = 8192  # latents that are brought to float64 at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Hyperplane:
-    """Unit normal (D,) and intercept of d(x) = x·normal + intercept, in latent units."""
+    """Unit normal (D,) and intercept of d(x) = x·normal + intercept, in latent units.
+
+    ``solution`` is what the fit may start from that comes next.
+    """
 
     normal: Float64
     intercept: float
+    solution: Solution | None = None
 
-    def distance(self, latents_ND: Float64) -> Float64:
+    def distance(self, latents_ND: Float32) -> Float64:
         """(N,) signed distances."""
-        return latents_ND @ self.normal + self.intercept
+        return project(latents_ND, self.normal[:, None])[:, 0] + self.intercept
 
 
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """The mean and the one scale that latents are brought to before a fit."""
+class Fit(Protocol):
+    """Fits the samples ``rows`` of (M, D) latents to their (M,) targets."""
 
-    mean: Float64
-    scale: float
-
-    @classmethod
-    def of(cls, latents_ND: Float64) -> Scaling:
-        """Centre, and root mean square distance from it per dimension."""
-        mean = latents_ND.mean(axis=0)
-        return cls(mean, float(np.sqrt(np.mean((latents_ND - mean) ** 2))))
-
-    def apply(self, latents_ND: Float64) -> Float64:
-        """Scaled latents."""
-        return (latents_ND - self.mean) / self.scale
-
-    def undo(self, coefficients_D: Float64, intercept: float) -> Hyperplane:
-        """The hyperplane of scaled latents, as one of the original ones."""
-        length = float(np.linalg.norm(coefficients_D))
-        normal = coefficients_D / length
-        return Hyperplane(normal, intercept * self.scale / length - float(self.mean @ normal))
+    def __call__(
+        self,
+        latents: Float32,
+        rows: Rows,
+        targets: Float64,
+        c: float,
+        start: Solution | None = None,
+    ) -> Hyperplane: ...
 
 
-Fit = Callable[[Float64, NDArray[np.float64], float], Hyperplane]  # latents, targets, C
+def project(latents_ND: Float32, directions_DK: Float64) -> Float64:
+    """(N, K) products in float64, without a float64 copy of all latents."""
+    products_NK = np.empty((len(latents_ND), directions_DK.shape[1]))
+    for first in range(0, len(latents_ND), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        products_NK[part] = latents_ND[part].astype(np.float64) @ directions_DK
+    return products_NK
 
 
-def fit_linear(latents_ND: Float64, targets_N: Float64, c: float) -> Hyperplane:
-    """LinearSVC in the primal (deterministic), classes balanced; targets above 0 are positive."""
-    from sklearn.svm import LinearSVC
+def fit_linear(
+    latents: Float32, rows: Rows, targets: Float64, c: float, start: Solution | None = None
+) -> Hyperplane:
+    """LinearSVC's squared hinge, classes balanced; targets above 0 are positive."""
+    samples = Samples(latents, rows)
+    positive_N = targets[rows] > 0
+    share = positive_N.mean()
+    loss = SquaredHinge(np.where(positive_N, 1.0, -1.0))
+    balance = np.where(positive_N, 0.5 / share, 0.5 / (1 - share))
+    return _hyperplane(samples, solve(samples, loss, c, weights=balance, start=start))
 
-    scaling = Scaling.of(latents_ND)
-    # The intercept is penalised like a coefficient of this scale: hardly.
-    svc = LinearSVC(C=c, dual=False, class_weight="balanced", intercept_scaling=10.0)
-    svc.fit(scaling.apply(latents_ND), targets_N > 0)
-    return scaling.undo(svc.coef_[0], float(svc.intercept_[0]))
 
-
-def fit_regression(latents_ND: Float64, targets_N: Float64, c: float) -> Hyperplane:
-    """Linear SVR in the primal; distance 0 is where the mean target is 0.
+def fit_regression(
+    latents: Float32, rows: Rows, targets: Float64, c: float, start: Solution | None = None
+) -> Hyperplane:
+    """LinearSVR's squared loss; distance 0 is where the mean target is 0.
 
     The SVR gives the direction. A small C shrinks its slope, which would shift the place where
     it predicts 0, so the intercept comes from the plain regression of targets on projections.
     """
-    from sklearn.svm import LinearSVR
-
-    scaling = Scaling.of(latents_ND)
+    samples = Samples(latents, rows)
+    targets_N = targets[rows]
     mean, spread = float(targets_N.mean()), float(targets_N.std())
-    svr = LinearSVR(
-        C=c, dual=False, loss="squared_epsilon_insensitive", epsilon=0.1, max_iter=10_000
-    )
-    svr.fit(scaling.apply(latents_ND), (targets_N - mean) / spread)
-    normal = scaling.undo(svr.coef_, 0.0).normal
-    projections_N = latents_ND @ normal
+    loss = SquaredInsensitive((targets_N - mean) / spread, _EPSILON)
+    plane = _hyperplane(samples, solve(samples, loss, c, weights=np.ones(len(rows)), start=start))
+    projections_N = project(latents[rows], plane.normal[:, None])[:, 0]
     slope = float(np.cov(projections_N, targets_N)[0, 1] / projections_N.var(ddof=1))
-    return Hyperplane(normal, mean / slope - float(projections_N.mean()))
+    intercept = mean / slope - float(projections_N.mean())
+    return Hyperplane(plane.normal, intercept, plane.solution)
 
 
-def fit_reference(latents_ND: Float64, targets_N: Float64, c: float) -> Hyperplane:
+def fit_reference(
+    latents: Float32, rows: Rows, targets: Float64, c: float, start: Solution | None = None
+) -> Hyperplane:
     """The reference's SVC with a linear kernel, on latents as they are."""
     from sklearn.svm import SVC
 
-    svc = SVC(kernel="linear", C=c).fit(latents_ND, targets_N > 0)
+    svc = SVC(kernel="linear", C=c).fit(latents[rows].astype(np.float64), targets[rows] > 0)
     length = float(np.linalg.norm(svc.coef_[0]))
     return Hyperplane(svc.coef_[0] / length, float(svc.intercept_[0]) / length)
 
@@ -117,10 +130,19 @@ FITS: dict[str, Fit] = {
 }
 
 
+def _hyperplane(samples: Samples, solution: Solution) -> Hyperplane:
+    """The hyperplane of scaled latents as one of the latents themselves."""
+    length = float(np.linalg.norm(solution.coefficients))
+    normal = solution.coefficients / length
+    intercept = solution.intercept * samples.scale / length - float(samples.mean @ normal)
+    return Hyperplane(normal, intercept, solution)
+
+
 def choose_c(
     fit: Fit,
-    latents_ND: Float64,
-    targets_N: Float64,
+    latents: Float32,
+    rows: Rows,
+    targets: Float64,
     *,
     grid: Sequence[float],
     folds: int,
@@ -136,25 +158,27 @@ def choose_c(
 
     Source: the one-standard-error rule, Breiman et al., Classification and Regression Trees.
     """
-    rows = rng.permutation(len(targets_N))[:_CV_SAMPLES]
+    drawn = rng.permutation(rows)[:_CV_SAMPLES]
     # Deal each class round the folds in random order.
-    order = rows[np.argsort(targets_N[rows] > 0, kind="stable")]
+    order = drawn[np.argsort(targets[drawn] > 0, kind="stable")]
     fold_of = np.arange(len(order)) % folds
-
-    def held_out_quality(task: tuple[float, int]) -> float:
-        c, fold = task
-        train, held_out = order[fold_of != fold], order[fold_of == fold]
-        plane = fit(latents_ND[train], targets_N[train], c)
-        advance(1)
-        return quality(plane.distance(latents_ND[held_out]), targets_N[held_out])
-
     candidates = sorted(grid)
-    tasks = list(itertools.product(candidates, range(folds)))
+
+    def held_out_qualities(fold: int) -> list[float]:
+        train, held_out = order[fold_of != fold], order[fold_of == fold]
+        found, start = [], None
+        for c in candidates:
+            plane = fit(latents, train, targets, c, start)
+            start = plane.solution
+            found.append(quality(plane.distance(latents[held_out]), targets[held_out]))
+            advance(1)
+        return found
+
     with ThreadPoolExecutor(workers) as pool:
-        qualities_CK = np.reshape(list(pool.map(held_out_quality, tasks)), (-1, folds))
-    means = qualities_CK.mean(axis=1)
+        qualities_KC = np.array(list(pool.map(held_out_qualities, range(folds))))
+    means = qualities_KC.mean(axis=0)
     best = int(means.argmax())
-    error = float(qualities_CK[best].std(ddof=1) / np.sqrt(folds))
+    error = float(qualities_KC[:, best].std(ddof=1) / np.sqrt(folds))
     return float(candidates[int(np.flatnonzero(means >= means[best] - error)[0])])
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
 from ifgan.files import sha256
 from ifgan.graph import File, Identities
+from ifgan.progress import Progress
 from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
 
 
@@ -21,9 +23,9 @@ def identify(config: Config) -> Identities:
     Raises
     ------
     UserError
-        If a file does not exist or can't be read.
+        If a file does not exist, can't be had or can't be read.
     """
-    generator, generator_file = _generator(config.generator)
+    generator, generator_file = _generator(config)
     classifier, classifier_file, columns = _classifier(config.classifier)
     return Identities(
         generator_digest=generator,
@@ -35,13 +37,37 @@ def identify(config: Config) -> Identities:
     )
 
 
-def _generator(generator: Toyfaces | Checkpoint) -> tuple[str, File | None]:
+def _generator(config: Config) -> tuple[str, File | None]:
+    generator: Toyfaces | Checkpoint = config.generator
     if isinstance(generator, Toyfaces):
         from ifgan.toyfaces.generator import REVISION
 
         return f"toyfaces-{REVISION}-{generator.resolution}", None
-    file = _file("generator.path", generator.path)
+    store = Path(config.store).expanduser().absolute()
+    path = fetch(
+        generator.path,
+        option="generator.path",
+        sha256=generator.sha256,
+        cache=store / "downloads",
+        progress=Progress("download"),
+        offline=config.dry_run,
+    )
+    file = _file("generator.path", str(path))
+    if path.suffix == ".pkl":
+        file = _converted(file, store / "weights")
     return file.sha256, file
+
+
+def _converted(pickle: File, folder: Path) -> File:
+    """The network of NVIDIA's pickle as ``.safetensors``, written once for the same bytes."""
+    target = folder / f"{pickle.sha256}.safetensors"
+    if not target.is_file():
+        from ifgan.convert import convert  # torch, only now
+
+        with exclusive(target):
+            if not target.is_file():
+                convert(Path(pickle.path), target)
+    return _file("generator.path", str(target))
 
 
 def _classifier(classifier: object) -> tuple[str, File | None, tuple[str, ...]]:

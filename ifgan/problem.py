@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from ifgan.artifacts import Latents, ScoreColumn, Scores
 from ifgan.boundary import normalise_z
 from ifgan.errors import UserError, choices
-from ifgan.fits import Float64, otsu
+from ifgan.fits import Float32, otsu
+from ifgan.newton import Float64
 from ifgan.specs import SvmSettings
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Problem:
 
     column: ScoreColumn
     seeds: NDArray[np.int64]
-    latents: Float64
+    latents: Float32
     scores: Float64
     targets: Float64
     train: Rows
@@ -118,14 +119,15 @@ def _column(settings: SvmSettings, scores: Scores) -> tuple[ScoreColumn, NDArray
     return scores.columns[index], scores.scores[:, index]
 
 
-def _in_space(space: str, latents: Latents, rows: Rows) -> Float64:
+def _in_space(space: str, latents: Latents, rows: Rows) -> Float32:
     if space == "z":
         return normalise_z(latents.z[rows])
     if latents.w.ndim != 2:
         raise UserError(
             f"svm.space=w needs latents whose rows are equal. Got w of shape {latents.w.shape}."
         )
-    return latents.w[rows].astype(np.float64)
+    # Most often all have a score: then the file itself is read from, not copied into memory.
+    return latents.w if len(rows) == len(latents.w) else latents.w[rows]
 
 
 def _threshold(settings: SvmSettings, column: ScoreColumn, scores_N: Float64) -> float:

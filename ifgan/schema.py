@@ -7,6 +7,7 @@ result; options of ``backend`` never do.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,11 +62,16 @@ class Toyfaces(Generator):
 
 @dataclass
 class Checkpoint(Generator):
-    """A network from a file: ``.safetensors`` as ``ifgan`` writes it."""
+    """A network from a file: ``.safetensors`` as ``ifgan`` writes it, or NVIDIA's ``.pkl``."""
 
     kind: str = "checkpoint"
     psi: float = 0.7
-    path: str = MISSING
+    path: str = MISSING  # a local path, https://… or gs://…
+    sha256: str | None = None  # what the file must be; null: whatever comes
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
+            raise UserError(f"generator.sha256 must be 64 hexadecimal digits. Got '{self.sha256}'.")
 
 
 @dataclass

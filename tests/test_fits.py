@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.svm import SVC, LinearSVC
+from sklearn.svm import SVC, LinearSVC, LinearSVR
 
-from ifgan import fits, problem
+from ifgan import fits, newton, problem
 from ifgan.errors import UserError
 from ifgan.runtime import Runtime
 from ifgan.steps import svm
@@ -85,15 +85,59 @@ def test_reference_protocol_is_reproduced_exactly(tmp_path: Path) -> None:
     assert found["remaining_accuracy"] == pytest.approx(agrees.mean(), abs=2e-3)
 
 
-def test_linear_is_scikit_learns_linear_svc_on_scaled_latents() -> None:
+@pytest.mark.parametrize("c", [1e-4, 1e-2, 1.0])
+def test_linear_solves_scikit_learns_linear_svc(c: float) -> None:
     latents, scores, _ = planted.world(2000, offset=1.0)
-    plane = fits.fit_linear(latents, scores, 1e-2)
-    centred = latents - latents.mean(axis=0)
-    svc = LinearSVC(C=1e-2, dual=False, class_weight="balanced", intercept_scaling=10.0)
-    svc.fit(centred / np.sqrt((centred**2).mean()), scores > 0)
-    assert _angle(plane.normal, svc.coef_[0]) < 1e-4
-    agree = (plane.distance(latents) > 0) == svc.predict(centred / np.sqrt((centred**2).mean()))
-    assert agree.all()
+    latents32 = latents.astype(np.float32)
+    plane = fits.fit_linear(latents32, np.arange(2000), scores, c)
+    centred = latents32.astype(np.float64) - latents32.mean(axis=0, dtype=np.float64)
+    scaled = centred / np.sqrt((centred**2).mean())
+    svc = LinearSVC(
+        C=c, dual=False, class_weight="balanced", intercept_scaling=1000.0, tol=1e-9
+    ).fit(scaled, scores > 0)
+    assert _angle(plane.normal, svc.coef_[0]) < 0.01
+    assert ((plane.distance(latents32) > 0) == svc.predict(scaled)).mean() > 0.999
+
+
+@pytest.mark.parametrize("c", [1e-4, 1e-2, 1.0])
+def test_regression_solves_scikit_learns_linear_svr(c: float) -> None:
+    latents, scores, _ = planted.world(2000, offset=1.0)
+    latents32 = latents.astype(np.float32)
+    plane = fits.fit_regression(latents32, np.arange(2000), scores, c)
+    centred = latents32.astype(np.float64) - latents32.mean(axis=0, dtype=np.float64)
+    svr = LinearSVR(
+        C=c,
+        dual=False,
+        loss="squared_epsilon_insensitive",
+        epsilon=0.1,
+        intercept_scaling=1000.0,
+        tol=1e-9,
+        max_iter=100_000,
+    ).fit(centred / np.sqrt((centred**2).mean()), (scores - scores.mean()) / scores.std())
+    assert _angle(plane.normal, svr.coef_) < 0.01
+
+
+def test_a_fit_does_not_depend_on_where_it_starts() -> None:
+    latents, scores, _ = planted.world(3000)
+    latents32, rows = latents.astype(np.float32), np.arange(3000)
+    elsewhere = fits.fit_linear(latents32, rows[::2], scores, 1.0)
+    cold = fits.fit_linear(latents32, rows, scores, 1e-3)
+    warm = fits.fit_linear(latents32, rows, scores, 1e-3, elsewhere.solution)
+    np.testing.assert_allclose(cold.normal, warm.normal, atol=1e-12)
+    assert cold.intercept == pytest.approx(warm.intercept, abs=1e-10)
+
+
+def test_samples_streamed_from_disk_give_the_bits_of_those_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latents, scores, _ = planted.world(9000)
+    np.save(tmp_path / "w.npy", latents.astype(np.float32))
+    streamed_from = np.load(tmp_path / "w.npy", mmap_mode="r")
+    kept = fits.fit_linear(latents.astype(np.float32), np.arange(9000), scores, 1e-3)
+    monkeypatch.setattr(newton, "_KEPT", 0)
+    streamed = fits.fit_linear(streamed_from, np.arange(9000), scores, 1e-3)
+    assert kept.normal.tobytes() == streamed.normal.tobytes()
+    assert kept.intercept == streamed.intercept
 
 
 @pytest.mark.parametrize("method", ["linear", "regression", "interfacegan"])
@@ -129,7 +173,8 @@ def test_small_c_is_preferred_when_quality_is_the_same() -> None:
 
     chosen = fits.choose_c(
         fits.fit_linear,
-        latents,
+        latents.astype(np.float32),
+        np.arange(500),
         scores,
         grid=[1e-1, 1e-3, 1e-2],
         folds=3,

@@ -12,7 +12,7 @@ import numpy as np
 from ifgan import evidence
 from ifgan.artifacts import read_shard
 from ifgan.evidence import CurvePoint
-from ifgan.fits import Float64
+from ifgan.newton import Float64
 from ifgan.problem import Problem
 from ifgan.report import Face, LearningPoint, ReportData
 from ifgan.specs import SvmSettings, settings_to_dict

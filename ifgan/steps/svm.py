@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from ifgan import evidence, problem
+from ifgan.blas import one_thread_each
 from ifgan.boundary import Boundary
 from ifgan.evidence import CurvePoint
 from ifgan.files import read_json, write_json
-from ifgan.fits import FITS, Float64, Hyperplane, choose_c
+from ifgan.fits import FITS, Hyperplane, choose_c
+from ifgan.newton import Float64
 from ifgan.problem import Problem, Rows
 from ifgan.report import render
 from ifgan.runtime import Runtime
@@ -88,14 +90,15 @@ def _solve(settings: SvmSettings, task: Problem, runtime: Runtime) -> _Solution:
     )
     searched = settings.c is None
     fits = len(settings.c_grid) * settings.folds * searched + 4 + len(evidence.CURVE)
-    with runtime.progress.track(fits, "fits") as advance:
+    with one_thread_each(), runtime.progress.track(fits, "fits") as advance:
         if settings.c is not None:
             c = settings.c
         else:
             c = choose_c(
                 fit,
-                task.latents[task.train],
-                task.targets[task.train],
+                task.latents,
+                task.train,
+                task.targets,
                 grid=settings.c_grid,
                 folds=settings.folds,
                 quality=evidence.spearman if continuous else evidence.auroc,
@@ -105,7 +108,7 @@ def _solve(settings: SvmSettings, task: Problem, runtime: Runtime) -> _Solution:
             )
 
         def fitted(rows: Rows) -> Hyperplane:
-            plane = fit(task.latents[rows], task.targets[rows], c)
+            plane = fit(task.latents, rows, task.targets, c)
             advance(1)
             return plane
 
