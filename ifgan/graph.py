@@ -135,10 +135,14 @@ def build(config: Config, identities: Identities) -> Node:
 
 def _sampled(config: Config, identities: Identities) -> tuple[Output, Output]:
     generator = config.generator
+    toyfaces = isinstance(generator, Toyfaces)
     settings = SamplerSettings(
         generator=generator.kind,
         generator_digest=identities.generator_digest,
-        resolution=generator.resolution if isinstance(generator, Toyfaces) else None,
+        resolution=generator.resolution if toyfaces else None,
+        precision="float32" if toyfaces else generator.precision,
+        class_label=None if toyfaces else generator.class_label,
+        exit_resolution=None if toyfaces else generator.exit_resolution,
         num_samples=config.sampler.num_samples,
         seed=config.sampler.seed,
         truncation_psi=config.sampler.truncation_psi,

@@ -18,6 +18,7 @@ from ifgan.errors import UserError, choices
 METHODS = ("auto", "linear", "regression", "interfacegan")
 SPACES = ("z", "w")
 KINDS = ("binary", "continuous")
+PRECISIONS = ("float32", "float16")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -68,10 +69,14 @@ class Checkpoint(Generator):
     psi: float = 0.7
     path: str = MISSING  # a local path, https://… or gs://…
     sha256: str | None = None  # what the file must be; null: whatever comes
+    precision: str = "float32"  # float16: half precision where the publication has it, on a GPU
+    class_label: int | None = None  # of a class-conditional network
+    exit_resolution: int | None = None  # StyleGAN2: its image so far, from an earlier block
 
     def __post_init__(self) -> None:
         if self.sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
             raise UserError(f"generator.sha256 must be 64 hexadecimal digits. Got '{self.sha256}'.")
+        _one_of("generator.precision", self.precision, PRECISIONS)
 
 
 @dataclass

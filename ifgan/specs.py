@@ -30,6 +30,7 @@ class SamplerSettings:
     generator : kind of generator: "toyfaces" or "checkpoint".
     generator_digest : identity of its weights.
     resolution : pixels a side of what toyfaces renders; None: the weights say it.
+    precision, class_label, exit_resolution : of a checkpoint, see ``schema.Checkpoint``.
     num_samples, seed : faces of the seeds ``seed … seed + num_samples - 1``.
     truncation_psi, truncation_cutoff : truncation of the images; cutoff None means all rows.
     image_size : pixels a side of the stored faces.
@@ -38,6 +39,9 @@ class SamplerSettings:
     generator: str
     generator_digest: str
     resolution: int | None
+    precision: str
+    class_label: int | None
+    exit_resolution: int | None
     num_samples: int
     seed: int
     truncation_psi: float

@@ -20,4 +20,10 @@ def load(settings: SamplerSettings, weights: Path | None, *, device: torch.devic
     from ifgan.generators.checkpoint import load_generator_file
 
     assert weights is not None, "the graph gives a checkpoint its file"
-    return load_generator_file(weights, device=device)
+    return load_generator_file(
+        weights,
+        device=device,
+        precision=settings.precision,
+        class_label=settings.class_label,
+        exit_resolution=settings.exit_resolution,
+    )

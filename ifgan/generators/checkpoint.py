@@ -22,19 +22,17 @@ from torch import Tensor
 
 from ifgan.errors import UserError, choices
 from ifgan.generators.base import Generator
-from ifgan.generators.geometry import StyleGAN3Settings
-from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network
+from ifgan.generators.families import FAMILIES, NetworkSettings, family_of
 
 FORMAT = "ifgan-generator"
 VERSION = 1
 #: The header's one key. The library writes several in random order, and bytes would differ.
 METADATA_KEY = "ifgan"
-FAMILIES = {"stylegan3": StyleGAN3Settings}
 PRECISIONS = ("float32", "float16")
 
 
 def write_checkpoint(
-    path: str | Path, settings: StyleGAN3Settings, state_dict: Mapping[str, Tensor]
+    path: str | Path, settings: NetworkSettings, state_dict: Mapping[str, Tensor]
 ) -> None:
     """Write a network; the file appears complete or not at all.
 
@@ -52,11 +50,10 @@ def write_checkpoint(
     path = Path(path)
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in state_dict.items()}
     _check_tensors(path, settings, tensors)
-    family = next(name for name, kind in FAMILIES.items() if isinstance(settings, kind))
     header = {
         "format": FORMAT,
         "version": VERSION,
-        "family": family,
+        "family": family_of(settings),
         "settings": dataclasses.asdict(settings),
     }
     content = save(tensors, metadata={METADATA_KEY: json.dumps(header, sort_keys=True)})
@@ -71,7 +68,7 @@ def write_checkpoint(
         temporary.unlink(missing_ok=True)
 
 
-def read_checkpoint(path: str | Path) -> tuple[StyleGAN3Settings, dict[str, Tensor]]:
+def read_checkpoint(path: str | Path) -> tuple[NetworkSettings, dict[str, Tensor]]:
     """Read a network's settings and its tensors, as float32 on the CPU.
 
     Raises
@@ -82,8 +79,7 @@ def read_checkpoint(path: str | Path) -> tuple[StyleGAN3Settings, dict[str, Tens
     path = Path(path)
     if not path.is_file():
         raise UserError(
-            f"generator.checkpoint must name an existing .safetensors file; got '{path}'. "
-            "Check the path."
+            f"generator.path must name an existing .safetensors file; got '{path}'. Check the path."
         )
     try:
         with safe_open(path, framework="pt") as file:
@@ -96,7 +92,12 @@ def read_checkpoint(path: str | Path) -> tuple[StyleGAN3Settings, dict[str, Tens
 
 
 def load_generator_file(
-    path: str | Path, *, device: str | torch.device = "cpu", precision: str = "float32"
+    path: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    precision: str = "float32",
+    class_label: int | None = None,
+    exit_resolution: int | None = None,
 ) -> Generator:
     """Load a generator.
 
@@ -106,6 +107,8 @@ def load_generator_file(
     device : "cpu", "cuda" or "cuda:<i>".
     precision : "float32", or "float16" for half precision in the layers where the publication
         uses it, which takes a GPU.
+    class_label : the class of all faces, of a conditional network.
+    exit_resolution : of a StyleGAN2, see there.
 
     Returns
     -------
@@ -128,12 +131,23 @@ def load_generator_file(
             "Set generator.precision=float32."
         )
     settings, state_dict = read_checkpoint(path)
+    family = FAMILIES[family_of(settings)]
     with torch.device("meta"):  # no time spent on weights that are replaced
-        network = StyleGAN3Network(settings)
+        network = family.build(settings)
     network.load_state_dict(state_dict, strict=True, assign=True)
     with Path(path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return StyleGAN3(network.to(place), digest=digest, precision=precision)
+    options: dict[str, Any] = {"precision": precision, "class_label": class_label}
+    if exit_resolution is not None:
+        if family_of(settings) != "stylegan2":
+            raise UserError(
+                "generator.exit_resolution must be null for a StyleGAN3, whose layers give no "
+                f"image on the way; got {exit_resolution}."
+            )
+        options["exit_resolution"] = exit_resolution
+    build: Any = family.generator  # the family's own network fits its own generator
+    generator: Generator = build(network.to(place), digest=digest, **options)
+    return generator
 
 
 def _device(name: str | torch.device) -> torch.device:
@@ -153,12 +167,12 @@ def _device(name: str | torch.device) -> torch.device:
 def _refused(path: Path, received: str) -> UserError:
     received = " ".join(received.split())
     return UserError(
-        f"generator.checkpoint must be a network in {FORMAT} layout, version {VERSION}; "
+        f"generator.path must be a network in {FORMAT} layout, version {VERSION}; "
         f"'{path}' is {received}. Convert the original again with `python -m ifgan.convert`."
     )
 
 
-def _settings(path: Path, metadata: Mapping[str, str]) -> StyleGAN3Settings:
+def _settings(path: Path, metadata: Mapping[str, str]) -> NetworkSettings:
     if METADATA_KEY not in metadata:
         raise _refused(path, "a safetensors file of another program")
     try:
@@ -171,11 +185,11 @@ def _settings(path: Path, metadata: Mapping[str, str]) -> StyleGAN3Settings:
         raise _refused(path, f"of layout {layout[0]}, version {layout[1]}")
     if str(family) not in FAMILIES:
         raise UserError(
-            f"generator.checkpoint '{path}' holds a network of family '{family}', which is not "
+            f"generator.path '{path}' holds a network of family '{family}', which is not "
             f"supported. {choices(FAMILIES, str(family))}"
         )
     try:
-        settings: StyleGAN3Settings = _build(FAMILIES[family], options)
+        settings: NetworkSettings = _build(FAMILIES[family].settings, options)
     except (ValueError, TypeError) as error:
         raise _refused(path, f"one whose settings are wrong ({error})") from None
     return settings
@@ -202,10 +216,10 @@ def _build(kind: Any, options: Any) -> Any:
     return kind(**values)
 
 
-def _check_tensors(path: Path, settings: StyleGAN3Settings, tensors: Mapping[str, Tensor]) -> None:
+def _check_tensors(path: Path, settings: NetworkSettings, tensors: Mapping[str, Tensor]) -> None:
     """Refuse anything but exactly the tensors of a network with these settings."""
     with torch.device("meta"):
-        expected = StyleGAN3Network(settings).state_dict()
+        expected = FAMILIES[family_of(settings)].build(settings).state_dict()
     if missing := sorted(expected.keys() - tensors.keys()):
         raise _refused(path, f"one that lacks {len(missing)} tensors, the first '{missing[0]}'")
     if extra := sorted(tensors.keys() - expected.keys()):

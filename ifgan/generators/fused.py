@@ -84,9 +84,7 @@ def filtered_lrelu(x_NCHW: Tensor, act: Activation) -> Tensor:
 
 
 def _compiled(function: Kernel) -> Kernel:
-    compiler = functools.partial(
-        numba.njit, nogil=True, fastmath={"contract"}, error_model="numpy"
-    )
+    compiler = functools.partial(numba.njit, nogil=True, fastmath={"contract"}, error_model="numpy")
     try:
         return cast(Kernel, compiler(function, cache=True))
     except RuntimeError:  # nowhere to write: a read-only container
@@ -196,9 +194,7 @@ def _merge_rows(fine: Floats, top: int, k: Floats, out: Floats) -> None:
 
 
 @_compiled
-def _add_columns(
-    fine: Floats, row: int, k: Floats, out: Floats, plane: int, out_row: int
-) -> None:
+def _add_columns(fine: Floats, row: int, k: Floats, out: Floats, plane: int, out_row: int) -> None:
     """out[plane, out_row, i] += the sum of k times the fine columns from 2 i on."""
     for i in range(out.shape[2]):
         v = out[plane, out_row, i]

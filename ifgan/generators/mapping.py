@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ifgan.errors import UserError
 from ifgan.generators.base import GROUP
 
 LRELU_SLOPE = 0.2
@@ -114,6 +115,7 @@ class MappingNetwork(nn.Module):
         super().__init__()
         self.num_ws = num_ws
         self.num_layers = settings.num_layers
+        self.c_dim = c_dim
         embed_features = settings.embed_features or w_dim if c_dim else 0
         hidden = [settings.layer_features or w_dim] * (settings.num_layers - 1)
         widths = [z_dim + embed_features, *hidden, w_dim]
@@ -141,3 +143,34 @@ class MappingNetwork(nn.Module):
         for i in range(self.num_layers):
             x_NF = self.get_submodule(f"fc{i}")(x_NF)
         return x_NF
+
+
+def map_latents(
+    network: MappingNetwork, z_NDz: Tensor, c_NC: Tensor | None, *, class_label: int | None
+) -> Tensor:
+    """w of latents, of the given labels or else all of one class, on the network's device.
+
+    Raises
+    ------
+    UserError
+        If a conditional network gets no label, an unconditional one gets one, or there is no
+        such class.
+    """
+    device, num_classes = network.w_avg.device, network.c_dim
+    if not num_classes and (c_NC is not None or class_label is not None):
+        raise UserError(
+            "generator.class_label must be unset because this network is unconditional; "
+            "got a label. Remove generator.class_label."
+        )
+    if num_classes and c_NC is None:
+        if class_label is None or not 0 <= class_label < num_classes:
+            raise UserError(
+                f"generator.class_label must be a class in [0, {num_classes}) because this "
+                f"network is conditional; got {'none' if class_label is None else class_label}. "
+                "Set generator.class_label."
+            )
+        c_NC = torch.zeros(len(z_NDz), num_classes)
+        c_NC[:, class_label] = 1.0
+    labels = None if c_NC is None else c_NC.to(device, torch.float32)
+    w_NRD: Tensor = network(z_NDz.to(device, torch.float32), labels)
+    return w_NRD

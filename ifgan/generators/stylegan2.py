@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ifgan.errors import UserError
-from ifgan.generators.mapping import MappingNetwork
+from ifgan.generators.mapping import MappingNetwork, map_latents
 from ifgan.generators.stylegan2_synthesis import StyleGAN2Settings, SynthesisNetwork
 
 
@@ -45,6 +45,7 @@ class StyleGAN2:
     digest : identity of the weights.
     precision : "float32", or "float16" for half precision where the publication uses it,
         which takes a GPU.
+    class_label : the class of all faces, of a conditional network.
     exit_resolution : stop at this resolution, 4 … the network's, and return the image so far;
         it is what the later blocks add their detail to, not their image made smaller. None: the
         whole network. It changes every image, and so belongs into keys.
@@ -63,6 +64,7 @@ class StyleGAN2:
         *,
         digest: str,
         precision: str = "float32",
+        class_label: int | None = None,
         exit_resolution: int | None = None,
     ) -> None:
         settings = network.settings
@@ -76,6 +78,7 @@ class StyleGAN2:
         self.network.synthesis.prepare()
         self.digest = digest
         self.half = precision == "float16"
+        self.class_label = class_label
         self.exit_resolution = exit_resolution
         self.z_dim, self.c_dim, self.w_dim = settings.z_dim, settings.c_dim, settings.w_dim
         self.num_ws = settings.num_ws
@@ -89,26 +92,14 @@ class StyleGAN2:
         Parameters
         ----------
         z_NDz : (N, Dz) float32 tensor, standard normal; normalised inside.
-        c_NC : (N, c_dim) one-hot class labels, of a conditional network only.
+        c_NC : (N, c_dim) one-hot class labels of a conditional network; None: ``class_label``.
 
         Returns
         -------
         (N, R, D) float32 tensor; row i depends on z_NDz[i] and c_NC[i] alone, to the bit.
         """
-        if self.c_dim and c_NC is None:
-            raise UserError(
-                f"generator.class_label must be a class in [0, {self.c_dim}) because this network "
-                "is conditional; got none. Set generator.class_label."
-            )
-        if c_NC is not None and not self.c_dim:
-            raise UserError(
-                "generator.class_label must be unset because this network is unconditional; "
-                "got a label. Remove generator.class_label."
-            )
-        device = self.w_avg.device
-        labels = None if c_NC is None else c_NC.to(device, torch.float32)
-        w_NRD: Tensor = self.network.mapping(z_NDz.to(device, torch.float32), labels)
-        return w_NRD
+        mapping = self.network.mapping
+        return map_latents(mapping, z_NDz, c_NC, class_label=self.class_label)
 
     @torch.inference_mode()
     def synthesis(self, w_NRD: Tensor) -> Tensor:

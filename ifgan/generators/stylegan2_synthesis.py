@@ -120,7 +120,7 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("noise", noise, persistent=False)
         self.register_buffer("energy", weight.square().sum(dim=(2, 3)), persistent=False)
         if weight.device.type == "cpu":
-            # Channels innermost: 1.5 to 2 times faster here, provided that weights lie likewise.
+            # Channels innermost makes images 1.4 times faster; convolutions follow their weights.
             if self.is_up:
                 weight = weight.transpose(0, 1)
             weight = weight.contiguous(memory_format=torch.channels_last)
@@ -134,8 +134,9 @@ class SynthesisLayer(nn.Module):
         # One group of channels per sample.
         x = x_NIhw.reshape(1, n * i, *x_NIhw.shape[2:])
         if self.is_up:
-            # 4x the work is saved over folding the filter into 6x6 weights; one pass of 4x4 taps
-            # is faster than two of four. The filter's gain of 4 makes up for inserted zeros.
+            # Folding the filter into 6x6 weights makes four times the work: on one core this takes
+            # 80 ms instead of 271 in all at 256, 642 instead of 1368 at 1024; two passes of four
+            # taps take 87 and 741. The filter's gain of 4 makes up for the inserted zeros.
             weight = weight_NOIKK.transpose(1, 2).reshape(n * i, o, k, k)
             x = F.conv_transpose2d(x, weight, stride=2, groups=n)
             taps = (self.resample_filter * 4).to(x.dtype).repeat(n * o, 1, 1, 1)
@@ -170,13 +171,13 @@ class ToRGB(nn.Module):
 
     def forward(self, x_NIHW: Tensor, w_ND: Tensor) -> Tensor:
         """(N, I, H, W), (N, D) -> (N, 3, H, W), float32."""
-        n, i, *grid = x_NIHW.shape
-        scale_NI = in_groups(self.affine, w_ND) / math.sqrt(i)
-        weight_NOI11 = (self.weight * scale_NI[:, None, :, None, None]).to(x_NIHW.dtype)
-        bias = self.bias.to(x_NIHW.dtype).repeat(n)
-        x = x_NIHW.reshape(1, n * i, *grid)
-        y = F.conv2d(x, weight_NOI11.flatten(0, 1), bias, groups=n)
-        return y.reshape(n, -1, *grid).float().clamp_(-self.clamp, self.clamp)
+        dtype, channels_in = x_NIHW.dtype, x_NIHW.shape[1]
+        scale_NI = in_groups(self.affine, w_ND) / math.sqrt(channels_in)
+        weight_NOI = self.weight.flatten(1) * scale_NI[:, None, :]
+        # As a matrix product, which reads channels in any layout; convolutions copy them first.
+        bias_O1 = self.bias[:, None].to(dtype)
+        y = torch.baddbmm(bias_O1, weight_NOI.to(dtype), x_NIHW.flatten(2))
+        return y.reshape(*y.shape[:2], *x_NIHW.shape[2:]).float().clamp_(-self.clamp, self.clamp)
 
 
 class SynthesisBlock(nn.Module):

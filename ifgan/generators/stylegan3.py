@@ -17,10 +17,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ifgan.errors import UserError
 from ifgan.generators.activation import FilteredLrelu, filtered_lrelu
 from ifgan.generators.geometry import StyleGAN3Settings
-from ifgan.generators.mapping import MappingNetwork
+from ifgan.generators.mapping import MappingNetwork, map_latents
 from ifgan.generators.stylegan3_synthesis import SynthesisNetwork
 
 
@@ -74,16 +73,23 @@ class StyleGAN3:
     digest : identity of the weights.
     precision : "float32", or "float16" for half precision where the publication uses it,
         which takes a GPU.
+    class_label : the class of all faces, of a conditional network.
     """
 
     kind = "stylegan3"
 
     def __init__(
-        self, network: StyleGAN3Network, *, digest: str, precision: str = "float32"
+        self,
+        network: StyleGAN3Network,
+        *,
+        digest: str,
+        precision: str = "float32",
+        class_label: int | None = None,
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.digest = digest
         self.half = precision == "float16"
+        self.class_label = class_label
         settings = network.settings
         self.z_dim, self.c_dim, self.w_dim = settings.z_dim, settings.c_dim, settings.w_dim
         self.num_ws = settings.num_ws
@@ -99,26 +105,14 @@ class StyleGAN3:
         Parameters
         ----------
         z_NDz : (N, Dz) float32 tensor, standard normal; normalised inside.
-        c_NC : (N, c_dim) one-hot class labels, of a conditional network only.
+        c_NC : (N, c_dim) one-hot class labels of a conditional network; None: ``class_label``.
 
         Returns
         -------
         (N, R, D) float32 tensor; row i depends on z_NDz[i] and c_NC[i] alone, to the bit.
         """
-        if self.c_dim and c_NC is None:
-            raise UserError(
-                f"generator.class_label must be a class in [0, {self.c_dim}) because this network "
-                "is conditional; got none. Set generator.class_label."
-            )
-        if c_NC is not None and not self.c_dim:
-            raise UserError(
-                "generator.class_label must be unset because this network is unconditional; "
-                "got a label. Remove generator.class_label."
-            )
-        device = self.w_avg.device
-        labels = None if c_NC is None else c_NC.to(device, torch.float32)
-        w_NRD: Tensor = self.network.mapping(z_NDz.to(device, torch.float32), labels)
-        return w_NRD
+        mapping = self.network.mapping
+        return map_latents(mapping, z_NDz, c_NC, class_label=self.class_label)
 
     @torch.inference_mode()
     def synthesis(self, w_NRD: Tensor, *, transform_33: Tensor | None = None) -> Tensor:

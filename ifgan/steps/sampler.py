@@ -25,7 +25,7 @@ from ifgan.digest import digest
 from ifgan.files import write_json
 from ifgan.generators.base import Generator, KnowsTruth, seeds_to_z
 from ifgan.runtime import Runtime
-from ifgan.specs import STEPS, SamplerSettings
+from ifgan.specs import STEPS, SamplerSettings, settings_to_dict
 from ifgan.steps.rendering import render_missing
 
 
@@ -56,17 +56,9 @@ def run(
 def family_of(settings: SamplerSettings, device: torch.device) -> str:
     """Name of the blocks that may be put together: all that a face depends on but its seed."""
     spec = STEPS["sampler"]
-    return digest(
-        spec.name,
-        spec.revision,
-        settings.generator,
-        settings.generator_digest,
-        settings.resolution,
-        settings.truncation_psi,
-        settings.truncation_cutoff,
-        settings.image_size,
-        device_class(device),
-    )
+    own = settings_to_dict(settings)
+    del own["seed"], own["num_samples"]
+    return digest(spec.name, spec.revision, own, device_class(device))
 
 
 def _shard(blocks: Blocks, span: Span, faces: Path) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class ToyFaces:
         (N, F) float32 in the order and units of ``FACTORS``; logits are positive where the
         attribute is present.
         """
-        return factor_values(self.traits(w_NRD)).float().numpy()
+        return in_groups(factor_values, self.traits(w_NRD)).float().numpy()
 
     def truth(self, z_NDz: Tensor) -> Truth:
         """What is true of given latents (untruncated), and of the generator.

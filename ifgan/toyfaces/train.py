@@ -34,8 +34,9 @@ log = logging.getLogger("ifgan.toyfaces.train")
 
 INDEX = {factor.name: f for f, factor in enumerate(FACTORS)}
 #: Annotators agree on what is plain and differ near the threshold: the share that sees an
-#: attribute is the logistic function of this many times its factor.
-AGREEMENT = 2.0
+#: attribute is the logistic function of this many times its factor. Eyeglasses are there or not;
+#: how far below the threshold a face is does not show, and must not be learnt from age.
+AGREEMENT = torch.tensor([{"eyeglasses": 40.0}.get(factor.name, 2.0) for factor in FACTORS])
 IS_LOGIT = torch.tensor([factor.kind == "logit" for factor in FACTORS])
 HELD_OUT_SEED = 4_100_000_000
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -128,7 +129,7 @@ def test_file_of_another_program_is_refused(tmp_path: Path, reference: Reference
     [
         ({"version": 2}, "version 2"),
         ({"format": "else"}, "layout else"),
-        ({"family": "stylegan2"}, "'stylegan2', which is not supported"),
+        ({"family": "stylegan1"}, "'stylegan1', which is not supported"),
         ({"family": ["stylegan3"]}, "not supported"),
         ({"settings": [1]}, "must be a JSON object"),
         ({"settings": {}}, "img_resolution"),
@@ -192,7 +193,7 @@ def test_unaltered_header_of_these_tests_is_accepted(tmp_path: Path, reference: 
     ],
 )
 def test_place_and_precision_are_checked(
-    file: Path, options: dict[str, str], complaint: str
+    file: Path, options: dict[str, Any], complaint: str
 ) -> None:
     with pytest.raises(UserError, match=complaint):
         load_generator_file(file, **options)

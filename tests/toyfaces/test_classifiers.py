@@ -138,8 +138,10 @@ def test_an_unknown_classifier_is_refused_with_the_nearest_name() -> None:
 
 def test_training_learns_from_drawn_faces(generator: ToyFaces) -> None:
     images, factors_NF = draw_faces(generator, 1600, seed=11, varied=True)
-    settings = dataclasses.replace(SETTINGS["toyfaces"], epochs=3)
-    network = new_network("toyfaces")
+    settings = dataclasses.replace(SETTINGS["toyfaces"], epochs=4)
+    with torch.random.fork_rng():
+        torch.manual_seed(13)
+        network = new_network("toyfaces")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -149,4 +151,4 @@ def test_training_learns_from_drawn_faces(generator: ToyFaces) -> None:
     trained = ToyClassifier("test", "", network.eval(), torch.device("cpu"), {})
     fresh, truth_NF = draw_faces(generator, 400, seed=12, varied=False)
     found = quality(trained.score(to_network(fresh)).numpy(), truth_NF.numpy())
-    assert found["pose"] > 0.6 and found["beard"] > 0.8 and found["hair"] > 0.5
+    assert found["pose"] > 0.7 and found["beard"] > 0.7 and found["hair"] > 0.5

@@ -95,9 +95,9 @@ def wrinkles(part: Sheet, face: Look, inside: Tensor) -> None:
     corner = bump((side - 0.385) / 0.07) * bump((y + 0.01) / 0.10)
     part.paint(inside * feet * corner * age, ink)
     bag = part.stroke(ellipse(side - 0.20, y, 0.125, 0.118), 0.011)
-    part.paint(inside * bag * step(y, 0.04, 0.09) * (0.65 + 0.25 * age) * age, ink)
+    part.paint(inside * bag * step(y, 0.04, 0.09) * (0.50 + 0.30 * age) * age, ink)
     fold = side - 0.11 - 0.50 * (y - 0.15) - 0.10 * face.smile * (y - 0.13)
     lines = part.stroke(fold * 0.9, 0.008 + 0.008 * age)
     span = step(y, 0.13, 0.18) * step(-y, -0.36, -0.27)
-    depth = (0.6 + 0.3 * age) * age + 0.10 + 0.12 * face["cheek_lines"] + 0.08 * face.smile
+    depth = (0.45 + 0.40 * age) * age + 0.08 + 0.12 * face["cheek_lines"] + 0.08 * face.smile
     part.paint(inside * lines * span * depth.clamp(0.0, 0.95), ink)
