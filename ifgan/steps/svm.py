@@ -42,6 +42,16 @@ def run(
     runtime: Runtime,
 ) -> dict[str, dict[str, Any]]:
     """Fit and measure; returns what KFP's consoles show of each output."""
+    with one_thread_each():
+        return _run(settings, inputs, outputs, runtime)
+
+
+def _run(
+    settings: SvmSettings,
+    inputs: Mapping[str, Path],
+    outputs: Mapping[str, Path],
+    runtime: Runtime,
+) -> dict[str, dict[str, Any]]:
     task = problem.read(settings, inputs["latents"], inputs["scores"])
     solution = _solve(settings, task, runtime)
     metrics = _metrics(settings, task, solution)
@@ -90,7 +100,7 @@ def _solve(settings: SvmSettings, task: Problem, runtime: Runtime) -> _Solution:
     )
     searched = settings.c is None
     fits = len(settings.c_grid) * settings.folds * searched + 4 + len(evidence.CURVE)
-    with one_thread_each(), runtime.progress.track(fits, "fits") as advance:
+    with runtime.progress.track(fits, "fits") as advance:
         if settings.c is not None:
             c = settings.c
         else:

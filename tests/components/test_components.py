@@ -172,7 +172,19 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
     scores = tmp_path / "scores.csv"
     scores.write_text("seed,smile\n" + "".join(f"{i},{(i * 37 % 100) - 50}\n" for i in range(100)))
     drawn = run_as_in_image(
-        SamplerSettings("toyfaces", "toyfaces-1-64", 64, 100, 0, 1.0, None, 64),
+        SamplerSettings(
+            generator="toyfaces",
+            generator_digest="toyfaces-1-64",
+            resolution=64,
+            precision="float32",
+            class_label=None,
+            exit_resolution=None,
+            num_samples=100,
+            seed=0,
+            truncation_psi=1.0,
+            truncation_cutoff=None,
+            image_size=64,
+        ),
         {},
         tmp_path / "sampler",
         STEPS["sampler"],
