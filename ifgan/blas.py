@@ -18,7 +18,11 @@ _limits: threadpool_limits | None = None
 
 @contextlib.contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Hold BLAS to one thread; the last of several users, in any threads, lets go."""
+    """Hold BLAS to one thread; the last of several users, in any threads, lets go.
+
+    Enter it on the main thread before starting others: OpenBLAS takes the limit from there
+    for all threads, and elsewhere ignores it.
+    """
     global _users, _limits
     with _lock:
         if _users == 0:

@@ -23,6 +23,7 @@ from typing import Any
 
 import ifgan
 from ifgan import step
+from ifgan.blas import one_thread_each
 from ifgan.errors import UserError
 from ifgan.graph import File, Graph, Node, merge
 from ifgan.progress import Progress
@@ -53,7 +54,7 @@ def execute(backend: Local, targets: Iterable[Node], store: Store) -> dict[str, 
         if abreast == 1:
             outcomes.update({node.key: make(node) for node in nodes})
         else:
-            with ThreadPoolExecutor(abreast) as pool:
+            with one_thread_each(), ThreadPoolExecutor(abreast) as pool:
                 outcomes.update(zip([n.key for n in nodes], pool.map(make, nodes), strict=True))
     return outcomes
 

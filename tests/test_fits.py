@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sklearn.svm import SVC, LinearSVC, LinearSVR
 
 from ifgan import fits, newton, problem
+from ifgan.blas import one_thread_each
 from ifgan.errors import UserError
 from ifgan.runtime import Runtime
 from ifgan.steps import svm
@@ -234,3 +236,14 @@ def test_latents_and_scores_of_other_seeds_are_refused(tmp_path: Path) -> None:
     other = planted.write(tmp_path / "other", *planted.world(400))
     with pytest.raises(UserError, match="same seeds"):
         problem.read(planted.settings(), one["latents"], other["scores"])
+
+
+def test_neighbouring_fits_in_threads_do_not_change_a_bit(tmp_path: Path) -> None:
+    inputs = planted.write(tmp_path / "in", *planted.world(500, 512))
+    alone = _run(tmp_path / "alone", inputs)
+    with one_thread_each(), ThreadPoolExecutor(2) as pool:
+        folders = [tmp_path / str(number) for number in range(4)]
+        beside = list(pool.map(lambda folder: _run(folder, inputs), folders))
+    for path in (p for p in alone.rglob("*") if p.is_file()):
+        for folder in beside:
+            assert path.read_bytes() == (folder / path.relative_to(alone)).read_bytes(), path.name

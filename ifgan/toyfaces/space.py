@@ -89,18 +89,25 @@ def load_space() -> Space:
     return Space(layers=mapping_layers(), **load_file(_FILE))
 
 
-def build_space() -> Space:
-    """Compute the constants from their seeds; a few seconds."""
-    layers = mapping_layers()
-    z_ND = torch.from_numpy(np.random.RandomState(_POPULATION_SEED).randn(_POPULATION, DIM))
-    w_ND = torch.cat([map_to_w(chunk, layers) for chunk in torch.split(z_ND, 4096)])
-    w_avg_D = w_ND.mean(dim=0)
+def build_readout() -> tuple[Tensor, Tensor]:
+    """Compute ``w_avg`` and ``readout`` from their seeds, rounded to float32 as they are kept."""
+    w_ND = torch.cat([map_to_w(z, mapping_layers()) for z in torch.split(_population(), 8192)])
     covariance_DD = torch.cov(w_ND.T, correction=0)
     readout_KD = torch.from_numpy(_readouts(covariance_DD.numpy()))
-    # Rounding first, so that what is shipped is what the directions were computed from.
-    w_avg_D, readout_KD = w_avg_D.float().double(), readout_KD.float().double()
-    w_directions_FD, z_directions_FD = _average_gradients(z_ND, layers, w_avg_D, readout_KD)
-    return Space(layers, w_avg_D, readout_KD, w_directions_FD, z_directions_FD)
+    return w_ND.mean(dim=0).float().double(), readout_KD.float().double()
+
+
+def build_space() -> Space:
+    """Compute all constants from their seeds."""
+    layers = mapping_layers()
+    w_avg_D, readout_KD = build_readout()
+    directions = _average_gradients(_population(), layers, w_avg_D, readout_KD)
+    return Space(layers, w_avg_D, readout_KD, *directions)
+
+
+def _population() -> Tensor:
+    """The latents (N, D) over which averages are taken."""
+    return torch.from_numpy(np.random.RandomState(_POPULATION_SEED).randn(_POPULATION, DIM))
 
 
 def _readouts(covariance_DD: Array) -> Array:

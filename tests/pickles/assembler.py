@@ -90,6 +90,7 @@ def archive(
     compression: int = zipfile.ZIP_STORED,
     more: int = 0,
     key: str = "0",
+    byteorder: str = "little",
 ) -> bytes:
     """A storage in torch's newer layout."""
     storage = (text("storage"), name("torch", "FloatStorage"), text("0"), text("cpu"))
@@ -97,6 +98,8 @@ def archive(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression) as target:
         target.writestr("archive/data.pkl", b"\x80\x02" + described + b".")
+        target.writestr("archive/byteorder", byteorder)
+        target.writestr("archive/version", "3\n")
         target.writestr(f"archive/data/{key}", elements)
         for number in range(more):
             target.writestr(f"archive/more/{number}", b"")
