@@ -94,13 +94,13 @@ def _generator(value: object) -> Module:
     if not isinstance(value, dict):
         raise RefusedError("holds no mapping of networks", DESCENDANT)
     generator = value.get("G_ema")
-    if not isinstance(generator, Module):
-        entries = ", ".join(shown(name) for name in list(value)[:8]) or "nothing"
-        raise RefusedError(
-            f"holds no generator G_ema, but {entries}",
-            "Take a file that holds the generator, as the published ones do.",
-        )
-    return generator
+    if isinstance(generator, Module):
+        return generator
+    others = ", ".join(shown(name) for name in list(value)[:8] if name != "G_ema")
+    raise RefusedError(
+        f"holds no generator as G_ema; it has {others or 'nothing else'}",
+        "Take a file that holds the generator, as the published ones do.",
+    )
 
 
 def _keywords(generator: Module) -> dict[str, object]:

@@ -125,7 +125,7 @@ def _sizes(value: object, what: str) -> tuple[int, ...]:
         sizes = tuple(item for item in value if type(item) is int and item >= 0)
         if len(sizes) == len(value):
             return sizes
-    raise RefusedError(f"gives {what} that is no short tuple of integers from 0 up")
+    raise RefusedError(f"gives {what} other than as a short tuple of integers from 0 up")
 
 
 def _wrong(name: str) -> RefusedError:
@@ -134,7 +134,7 @@ def _wrong(name: str) -> RefusedError:
 
 def _mapping(args: tuple[object, ...], _: Budget) -> object:
     if args:
-        raise _wrong("a mapping")
+        raise _wrong("OrderedDict")
     return {}
 
 
@@ -144,7 +144,7 @@ def _set(args: tuple[object, ...], budget: Budget) -> object:
             budget.spend(len(items))
             if all(type(item) is str for item in items):
                 return set(items)
-    raise _wrong("set")
+    raise _wrong("builtins.set")
 
 
 def _latin1(args: tuple[object, ...], budget: Budget) -> object:
