@@ -9,13 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ifgan.errors import UserError
 from ifgan.files import sha256
-
-if TYPE_CHECKING:
-    from ifgan.generators.pickles.options import Settings
 
 
 def convert(source: Path, target: Path, *, force: bool = False) -> list[str]:
@@ -31,7 +27,8 @@ def convert(source: Path, target: Path, *, force: bool = False) -> list[str]:
         If the checkpoint is refused, or the target cannot be written or exists without ``force``.
     """
     _check_target(target, force=force)
-    from ifgan.generators.checkpoint import write_checkpoint
+    from ifgan.generators.checkpoint import write_checkpoint  # torch, only now
+    from ifgan.generators.families import family_of
     from ifgan.generators.pickles import read_pickle_checkpoint
 
     settings, state_dict = read_pickle_checkpoint(source)
@@ -44,7 +41,7 @@ def convert(source: Path, target: Path, *, force: bool = False) -> list[str]:
     parameters = sum(tensor.numel() for tensor in state_dict.values())
     return [
         f"read     {source}",
-        f"family   {_family(settings)}",
+        f"family   {family_of(settings)}{_config(settings)}",
         f"images   {settings.img_resolution} x {settings.img_resolution}",
         f"latents  z {settings.z_dim}, w {settings.num_ws} rows of {settings.w_dim}"
         + (f", {settings.c_dim} classes" if settings.c_dim else ""),
@@ -63,13 +60,13 @@ def _check_target(target: Path, *, force: bool) -> None:
         raise UserError(f"OUT must not exist yet; '{target}' does. Pass --force to replace a file.")
 
 
-def _family(settings: Settings) -> str:
-    from ifgan.generators.geometry import StyleGAN3Settings
-
-    if not isinstance(settings, StyleGAN3Settings):
-        return "StyleGAN2"
-    configs = {(3, False): ", config T", (1, True): ", config R"}
-    return "StyleGAN3" + configs.get((settings.conv_kernel, settings.use_radial_filters), "")
+def _config(settings: object) -> str:
+    """StyleGAN3's two configurations: T translates, R also rotates."""
+    kernel = getattr(settings, "conv_kernel", None)
+    radial = getattr(settings, "use_radial_filters", None)
+    if (kernel, radial) == (3, False):
+        return ", config T"
+    return ", config R" if (kernel, radial) == (1, True) else ""
 
 
 def main(argv: list[str] | None = None) -> None:

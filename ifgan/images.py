@@ -15,10 +15,15 @@ from ifgan.errors import UserError
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Reduce (N, 3, H, H) images to ``size`` pixels a side, antialiased; never enlarges."""
-    if images.shape[-1] <= size:
+    """(N, 3, H, H) images at ``size`` pixels a side: bicubic, antialiased where it shrinks."""
+    if images.shape[-1] == size:
         return images
     return F.interpolate(images, (size, size), mode="bicubic", antialias=True)
+
+
+def shrink(images: Tensor, size: int) -> Tensor:
+    """As ``resize``, but smaller images stay as they are: enlarging adds bytes, not detail."""
+    return resize(images, min(size, images.shape[-1]))
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:

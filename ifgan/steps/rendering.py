@@ -19,7 +19,7 @@ from torch import Tensor
 from ifgan.artifacts import Float32, face_name, write_shard
 from ifgan.blocks import Blocks, Span
 from ifgan.generators.base import Generator, seeds_to_z, truncate
-from ifgan.images import resize, to_uint8
+from ifgan.images import shrink, to_uint8
 from ifgan.runtime import Runtime
 from ifgan.specs import SamplerSettings
 
@@ -89,7 +89,7 @@ def _render(
     truncated = truncate(
         w_NRD, generator.w_avg, psi=settings.truncation_psi, cutoff=settings.truncation_cutoff
     )
-    images = resize(generator.synthesis(truncated), settings.image_size)
+    images = shrink(generator.synthesis(truncated), settings.image_size)
     return w_NRD, to_uint8(images)
 
 

@@ -70,8 +70,8 @@ def names_installed() -> Iterator[None]:
         setattr(module, name, value)
         value.__module__, value.__qualname__ = module.__name__, name
         value.__name__ = name
-    modules = {"torch_utils": types.ModuleType("torch_utils"), "torch_utils.persistence": persistence}
-    modules |= {"dnnlib": types.ModuleType("dnnlib"), "dnnlib.util": util}
+    modules = {name: types.ModuleType(name) for name in ("torch_utils", "dnnlib")}
+    modules |= {module.__name__: module for module in (persistence, util)}
     sys.modules.update(modules)
     try:
         yield
@@ -91,10 +91,10 @@ def fixture(name: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
 def network(options: dict[str, Any], state: dict[str, Tensor]) -> Persistent:
     """A tree of modules that holds a state dict, with attributes of every kind that occurs."""
     root = Persistent()
-    root._init_args = ()
-    root._init_kwargs = EasyDict(options)
+    keywords = EasyDict(options)
     if "mapping_kwargs" in options:
-        root._init_kwargs["mapping_kwargs"] = EasyDict(options["mapping_kwargs"])
+        keywords["mapping_kwargs"] = EasyDict(options["mapping_kwargs"])
+    root.__dict__ |= {"_init_args": (), "_init_kwargs": keywords}
     for name, tensor in state.items():
         *parents, leaf = name.split(".")
         module: nn.Module = root
@@ -114,12 +114,14 @@ def network(options: dict[str, Any], state: dict[str, Tensor]) -> Persistent:
 
 def _add_attributes(module: nn.Module) -> None:
     """What layers store besides tensors."""
-    module.in_size = np.broadcast_to(np.asarray(36), [2])
-    module.taps = np.hanning(12)
-    module.cutoff = np.float64(2.5)
-    module.is_torgb = np.bool_(False)
-    module.padding = [3, 4, 3, 4]
-    module.conv_clamp = 256.0
+    module.__dict__ |= {
+        "in_size": np.broadcast_to(np.asarray(36), [2]),
+        "taps": np.hanning(12),
+        "cutoff": np.float64(2.5),
+        "is_torgb": np.bool_(False),
+        "padding": [3, 4, 3, 4],
+        "conv_clamp": 256.0,
+    }
     if "up_filter" not in module._buffers:
         module.register_buffer("up_filter", None)
     module.register_buffer("scratch", torch.zeros(3), persistent=False)
@@ -127,13 +129,14 @@ def _add_attributes(module: nn.Module) -> None:
 
 def snapshot(options: dict[str, Any], state: dict[str, Tensor], **changes: Any) -> dict[str, Any]:
     """All that a training run stores; only ``G_ema`` has the given weights."""
-    discriminator = network({"c_dim": 0}, {"b4.out.weight": torch.ones(1, 8), "b4.count": torch.ones(1)})
+    discriminator = network({"c_dim": 0}, {"b4.out.weight": torch.ones(1, 8)})
     discriminator.register_buffer("steps", torch.arange(4))
+    dataset = EasyDict(class_name="training.dataset.ImageFolderDataset", xflip=True)
     return {
         "G": network(options, {name: tensor + 1 for name, tensor in state.items()}),
         "D": discriminator,
         "G_ema": network(options, state),
-        "training_set_kwargs": EasyDict(class_name="training.dataset.ImageFolderDataset", xflip=True),
+        "training_set_kwargs": dataset,
         "augment_pipe": None,
     } | changes
 

@@ -14,18 +14,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from ifgan.generators.families import NetworkSettings
 from ifgan.generators.geometry import StyleGAN3Settings
 from ifgan.generators.mapping import MappingSettings
 from ifgan.generators.pickles import read_pickle_checkpoint
-from ifgan.generators.pickles.options import Settings
 from ifgan.generators.stylegan2_synthesis import StyleGAN2Settings
 from tests.pickles.stand_ins import Call, checkpoint, fixture, network, pickled, snapshot
 
-NAMES = ("stylegan3_t_32", "stylegan3_r_32", "stylegan3_t_clamp_32", "stylegan3_t_cond_64")
-NAMES += ("stylegan2_32", "stylegan2_clamp_32", "stylegan2_cond_64")
+STYLEGAN3 = ("stylegan3_t_32", "stylegan3_r_32", "stylegan3_t_clamp_32", "stylegan3_t_cond_64")
+STYLEGAN2 = ("stylegan2_32", "stylegan2_clamp_32", "stylegan2_cond_64")
 
 
-def read(folder: Path, content: bytes) -> tuple[Settings, dict[str, Tensor]]:
+def read(folder: Path, content: bytes) -> tuple[NetworkSettings, dict[str, Tensor]]:
     path = folder / "network.pkl"
     path.write_bytes(content)
     return read_pickle_checkpoint(path)
@@ -35,14 +35,14 @@ def equal(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
-def expected_settings(options: dict[str, Any]) -> Settings:
+def expected_settings(options: dict[str, Any]) -> NetworkSettings:
     options = dict(options)
     kind = StyleGAN3Settings if "magnitude_ema_beta" in options else StyleGAN2Settings
     options.pop("magnitude_ema_beta", None)
     return kind(mapping=MappingSettings(**options.pop("mapping_kwargs")), **options)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", (*STYLEGAN3, *STYLEGAN2))
 def test_settings_and_every_bit_are_read(tmp_path: Path, name: str) -> None:
     options, state = fixture(name)
     settings, read_state = read(tmp_path, checkpoint(name))
@@ -126,9 +126,8 @@ def test_storages_from_a_gpu_are_read(tmp_path: Path) -> None:
 def test_storages_in_torchs_newer_layout_are_read(tmp_path: Path) -> None:
     options, state = fixture("stylegan2_32")
     generator = network(options, state)
-    storage = state["mapping.w_avg"].clone().untyped_storage()
     buffer = io.BytesIO()
-    torch.save(torch.storage.TypedStorage(wrap_storage=storage, dtype=torch.float32, _internal=True), buffer)
+    torch.save(state["mapping.w_avg"].clone()._typed_storage(), buffer)
     assert buffer.getvalue().startswith(b"PK")
     nested = Call(torch.storage._load_from_bytes, buffer.getvalue())
     generator.get_submodule("mapping")._buffers["w_avg"] = Call(  # type: ignore[assignment]
@@ -170,9 +169,9 @@ def test_mapping_depth_has_each_familys_default(tmp_path: Path, name: str, layer
 
 
 def test_options_of_converted_files_are_accepted(tmp_path: Path) -> None:
-    converted = {"architecture": "skip", "resample_filter": [1, 3, 3, 1], "use_noise": True}
+    converted: dict[str, Any] = {"architecture": "skip", "resample_filter": [1, 3, 3, 1], "use_noise": True}
     converted |= {"activation": "lrelu", "fused_modconv_default": "inference_only"}
-    mapping = {"num_layers": 8, "embed_features": None, "layer_features": 64, "activation": "lrelu"}
+    mapping: dict[str, Any] = {"num_layers": 8, "embed_features": None, "layer_features": 64, "activation": "lrelu"}
     mapping |= {"lr_multiplier": 0.01, "w_avg_beta": 0.995}
     content = checkpoint("stylegan2_32", **converted, mapping_kwargs=mapping)
     settings, _ = read(tmp_path, content)
@@ -181,14 +180,14 @@ def test_options_of_converted_files_are_accepted(tmp_path: Path) -> None:
 
 def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
     """Options that leave all shapes as they are, so that only the settings can tell."""
-    options = {"output_scale": 0.5, "num_fp16_res": 1, "conv_clamp": None}
+    options: dict[str, Any] = {"output_scale": 0.5, "num_fp16_res": 1, "conv_clamp": None}
     settings, _ = read(tmp_path, checkpoint("stylegan3_t_32", **options))
     assert isinstance(settings, StyleGAN3Settings)
     assert (settings.output_scale, settings.num_fp16_res, settings.conv_clamp) == (0.5, 1, None)
 
 
 def test_numbers_by_numpy_and_whole_floats_are_options(tmp_path: Path) -> None:
-    options = {"channel_base": 512.0, "channel_max": np.int64(24), "conv_clamp": np.float32(256)}
+    options: dict[str, Any] = {"channel_base": 512.0, "channel_max": np.int64(24), "conv_clamp": np.float32(256)}
     settings, _ = read(tmp_path, checkpoint("stylegan2_32", **options))
     assert settings == expected_settings(fixture("stylegan2_32")[0])
     assert type(settings.channel_base) is int and math.isclose(settings.conv_clamp or 0, 256)

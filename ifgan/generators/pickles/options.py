@@ -16,13 +16,13 @@ from collections.abc import Callable
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
+from ifgan.generators.families import NetworkSettings
 from ifgan.generators.geometry import StyleGAN3Settings, geometry
 from ifgan.generators.mapping import MappingSettings
 from ifgan.generators.pickles.rules import RefusedError, shown
 from ifgan.generators.stylegan2_synthesis import StyleGAN2Settings
 
 T = TypeVar("T")
-Settings = StyleGAN2Settings | StyleGAN3Settings
 
 DESCENDANT = "Only NVIDIA's own StyleGAN2 and StyleGAN3 are supported, no descendants of theirs."
 OLDER_DEFAULTS = {"num_fp16_res": 0, "conv_clamp": None}
@@ -40,7 +40,7 @@ LIMIT = 2**20  # of all other numbers
 MAX_TAPS = 256  # of a filter; published networks have 48 at most
 
 
-def read_settings(kind: type[Settings], init_kwargs: dict[str, object]) -> Settings:
+def read_settings(kind: type[NetworkSettings], init_kwargs: dict[str, object]) -> NetworkSettings:
     """Settings of a generator from the keywords it was built with.
 
     Raises
@@ -59,7 +59,7 @@ def read_settings(kind: type[Settings], init_kwargs: dict[str, object]) -> Setti
         _drop_fixed(options)
     if "img_resolution" not in options:
         raise RefusedError("lacks the option 'img_resolution'", DESCENDANT)
-    make: Callable[..., Settings] = kind
+    make: Callable[..., NetworkSettings] = kind
     settings = _built(make, _checked(kind, options) | {"mapping": mapping})
     if settings.img_channels != 3:
         raise RefusedError(
@@ -81,7 +81,7 @@ def _nested(options: dict[str, object], name: str) -> dict[str, object] | None:
     return {key: value for key, value in group.items() if key not in IGNORED}
 
 
-def _mapping(kind: type[Settings], options: dict[str, object]) -> MappingSettings:
+def _mapping(kind: type[NetworkSettings], options: dict[str, object]) -> MappingSettings:
     # The two families differ in the default of num_layers.
     [default] = [f.default_factory for f in dataclasses.fields(kind) if f.name == "mapping"]
     assert callable(default)
@@ -95,7 +95,7 @@ def _drop_fixed(options: dict[str, object]) -> None:
         if isinstance(value, tuple):
             value = list(value)
         if value != only:
-            text = shown(value) if isinstance(value, str) else "another"
+            text = shown(str(value)) if isinstance(value, (str, bool)) else "of another value"
             raise RefusedError(f"has {name} {text}; supported is {only} alone", DESCENDANT)
 
 

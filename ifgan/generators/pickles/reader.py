@@ -14,26 +14,20 @@ import torch
 from torch import Tensor
 
 from ifgan.errors import UserError
-from ifgan.generators.geometry import StyleGAN3Settings
+from ifgan.generators.families import FAMILIES, NetworkSettings, family_of
 from ifgan.generators.pickles.machine import Machine
-from ifgan.generators.pickles.options import DESCENDANT, Settings, read_settings
+from ifgan.generators.pickles.options import DESCENDANT, read_settings
 from ifgan.generators.pickles.rules import DAMAGED, Budget, RefusedError, shown
 from ifgan.generators.pickles.storage import find_in_checkpoint
 from ifgan.generators.pickles.values import Module, StoredTensor
-from ifgan.generators.stylegan2 import StyleGAN2Network
-from ifgan.generators.stylegan2_synthesis import StyleGAN2Settings
-from ifgan.generators.stylegan3 import StyleGAN3Network
 
-#: A tensor that only networks of a family have -> their settings
-FAMILIES: dict[str, type[Settings]] = {
-    "synthesis.input.freqs": StyleGAN3Settings,
-    "synthesis.b4.const": StyleGAN2Settings,
-}
+#: A tensor that only networks of a family have -> the family
+MARKS = {"synthesis.input.freqs": "stylegan3", "synthesis.b4.const": "stylegan2"}
 MAX_PARTS = 10_000  # modules and tensors of one network; the largest has about 300
 MAX_NAME = 256
 
 
-def read_pickle_checkpoint(path: str | Path) -> tuple[Settings, dict[str, Tensor]]:
+def read_pickle_checkpoint(path: str | Path) -> tuple[NetworkSettings, dict[str, Tensor]]:
     """Read the generator of a checkpoint by NVIDIA; nothing in the file is executed.
 
     Parameters
@@ -75,7 +69,7 @@ def _mapped(path: Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _read(content: memoryview) -> tuple[Settings, dict[str, Tensor]]:
+def _read(content: memoryview) -> tuple[NetworkSettings, dict[str, Tensor]]:
     budget = Budget()
     machine = Machine(content, find=find_in_checkpoint(), budget=budget)
     value = machine.run()
@@ -83,7 +77,8 @@ def _read(content: memoryview) -> tuple[Settings, dict[str, Tensor]]:
         raise RefusedError("goes on after its end", DAMAGED)
     generator = _generator(value)
     stored = _tensors(generator, budget)
-    settings = read_settings(_family(stored), _keywords(generator))
+    family = FAMILIES[_family(stored)]
+    settings = read_settings(family.settings, _keywords(generator))
     _check_shapes(settings, stored)
     if sum(tensor.numel * tensor.storage.itemsize for tensor in stored.values()) > len(content):
         raise RefusedError("holds tensors larger than itself")
@@ -140,22 +135,18 @@ def _tensors(root: Module, budget: Budget) -> dict[str, StoredTensor]:
     return found
 
 
-def _family(stored: dict[str, StoredTensor]) -> type[Settings]:
-    for name, kind in FAMILIES.items():
+def _family(stored: dict[str, StoredTensor]) -> str:
+    for name, family in MARKS.items():
         if name in stored:
-            return kind
+            return family
     raise RefusedError("holds a G_ema that is neither StyleGAN2 nor StyleGAN3", DESCENDANT)
 
 
-def _check_shapes(settings: Settings, stored: dict[str, StoredTensor]) -> None:
+def _check_shapes(settings: NetworkSettings, stored: dict[str, StoredTensor]) -> None:
     """Refuse anything but exactly the tensors of a network with these settings."""
     try:
         with torch.device("meta"):
-            network: torch.nn.Module
-            if isinstance(settings, StyleGAN3Settings):
-                network = StyleGAN3Network(settings)
-            else:
-                network = StyleGAN2Network(settings)
+            network = FAMILIES[family_of(settings)].build(settings)
     except (ValueError, ArithmeticError, RuntimeError):
         raise RefusedError("has options that no network can have", DESCENDANT) from None
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
