@@ -23,8 +23,8 @@ from torch import Tensor, nn
 
 FIXTURES = Path(__file__).parent.parent / "generators" / "fixtures"
 SOURCE = "raise SystemExit('the source in this file was executed')\n" * 40
-BUFFERS = ("freqs", "phases", "transform", "magnitude_ema", "up_filter", "down_filter", "w_avg")
-BUFFERS += ("noise_const", "resample_filter")
+BUFFERS = {"freqs", "phases", "transform", "magnitude_ema", "up_filter", "down_filter", "w_avg"}
+BUFFERS |= {"noise_const", "resample_filter"}
 
 
 class EasyDict(dict[str, Any]):

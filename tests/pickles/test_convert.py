@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from ifgan.convert import convert, main
+from ifgan.errors import UserError
 from ifgan.generators.checkpoint import load_generator_file, read_checkpoint
 from tests.conftest import Shell
 from tests.generators.reference import load, relative_error
 from tests.pickles.stand_ins import checkpoint, fixture
-
-
-def convert(shell: Shell, *arguments: str) -> tuple[int, str, str]:
-    done = shell.run(*arguments, module="ifgan.convert")
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -28,16 +25,17 @@ def convert(shell: Shell, *arguments: str) -> tuple[int, str, str]:
     ],
 )
 def test_converted_file_holds_the_network_and_is_described(
-    shell: Shell, tmp_path: Path, name: str, said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
 ) -> None:
-    (tmp_path / "in.pkl").write_bytes(checkpoint(name))
-    code, out, err = convert(shell, "in.pkl", "out.safetensors")
-    assert (code, err) == (0, "")
-    settings, state = read_checkpoint(tmp_path / "out.safetensors")
+    source, target = tmp_path / "in.pkl", tmp_path / "out.safetensors"
+    source.write_bytes(checkpoint(name))
+    main([str(source), str(target)])
+    out = capsys.readouterr().out
+    settings, state = read_checkpoint(target)
     _, expected = fixture(name)
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[key], expected[key]) for key in state)
-    digest = hashlib.sha256((tmp_path / "out.safetensors").read_bytes()).hexdigest()
+    digest = hashlib.sha256(target.read_bytes()).hexdigest()
     count = sum(tensor.numel() for tensor in state.values())
     size = settings.img_resolution
     for part in (said, digest, f"{count:,}", f"{size} x {size}", f"w {settings.num_ws} rows of 64"):
@@ -57,35 +55,37 @@ def test_converted_generator_renders_the_reference_images(shell: Shell, tmp_path
 
 def test_refused_file_is_one_line_and_leaves_nothing(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "in.pkl").write_bytes(b"\x80\x04cos\nsystem\n.")
-    code, out, err = convert(shell, "in.pkl", "out.safetensors")
-    assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "'in.pkl' names the global 'os.system'" in err
+    done = shell.run("in.pkl", "out.safetensors", module="ifgan.convert")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "'in.pkl' names the global 'os.system'" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["in.pkl"]
 
 
-def test_existing_file_is_replaced_only_by_force(shell: Shell, tmp_path: Path) -> None:
-    (tmp_path / "in.pkl").write_bytes(checkpoint("stylegan2_32"))
-    target = tmp_path / "out.safetensors"
+def test_existing_file_is_replaced_only_by_force(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.pkl", tmp_path / "out.safetensors"
+    source.write_bytes(checkpoint("stylegan2_32"))
     target.write_text("precious")
-    code, _, err = convert(shell, "in.pkl", "out.safetensors")
-    assert (code, target.read_text()) == (1, "precious")
-    assert "--force" in err and err.count("\n") == 1
-    assert convert(shell, "--force", "in.pkl", "out.safetensors")[0] == 0
+    with pytest.raises(UserError, match="--force"):
+        convert(source, target)
+    assert target.read_text() == "precious"
+    convert(source, target, force=True)
     assert read_checkpoint(target)[0].img_resolution == 32
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("names", "complaint"),
     [
         (("in.pkl", "out.pkl"), "must be named *.safetensors"),
         (("in.pkl", "nowhere/out.safetensors"), "in an existing directory"),
         (("other.pkl", "out.safetensors"), "must name an existing .pkl file"),
     ],
 )
-def test_wrong_paths_are_one_line(
-    shell: Shell, tmp_path: Path, arguments: tuple[str, ...], complaint: str
+def test_wrong_paths_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: tuple[str, ...], complaint: str
 ) -> None:
     (tmp_path / "in.pkl").write_bytes(b"")
-    code, out, err = convert(shell, *arguments)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    with pytest.raises(SystemExit) as caught:
+        main([str(tmp_path / name) for name in names])
+    out, err = capsys.readouterr()
+    assert (caught.value.code, out, err.count("\n")) == (1, "", 1)
     assert complaint in err

@@ -97,11 +97,7 @@ def test_tensors_are_checked(
 ) -> None:
     options, state = fixture("stylegan3_t_32")
     changed = {name: tensor for name, tensor in (state | changes).items() if tensor is not None}
-    generator = network(options, {name: t.float() for name, t in changed.items()})
-    for name in changes.keys() & changed.keys():  # as they are, whatever their type
-        parent, _, leaf = name.rpartition(".")
-        generator.get_submodule(parent)._buffers[leaf] = changed[name]
-    assert complaint in refusal(tmp_path, pickled({"G_ema": generator}))
+    assert complaint in refusal(tmp_path, pickled({"G_ema": network(options, changed)}))
 
 
 def test_expanded_tensors_do_not_outgrow_the_file(tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ def test_storages_in_torchs_newer_layout_are_read(tmp_path: Path) -> None:
     options, state = fixture("stylegan2_32")
     generator = network(options, state)
     buffer = io.BytesIO()
-    torch.save(state["mapping.w_avg"].clone()._typed_storage(), buffer)
+    storage = state["mapping.w_avg"].clone()._typed_storage()  # type: ignore[no-untyped-call]
+    torch.save(storage, buffer)
     assert buffer.getvalue().startswith(b"PK")
     nested = Call(torch.storage._load_from_bytes, buffer.getvalue())
     generator.get_submodule("mapping")._buffers["w_avg"] = Call(  # type: ignore[assignment]
@@ -142,7 +143,8 @@ def test_flat_options_default_to_a_clamp_and_half_precision(tmp_path: Path) -> N
 
 
 def test_nested_options_default_to_neither(tmp_path: Path) -> None:
-    settings, _ = read(tmp_path, checkpoint("stylegan2_32", **nested(conv_clamp=..., num_fp16_res=...)))
+    content = checkpoint("stylegan2_32", **nested(conv_clamp=..., num_fp16_res=...))
+    settings, _ = read(tmp_path, content)
     assert (settings.conv_clamp, settings.num_fp16_res) == (None, 0)
 
 
@@ -169,12 +171,22 @@ def test_mapping_depth_has_each_familys_default(tmp_path: Path, name: str, layer
 
 
 def test_options_of_converted_files_are_accepted(tmp_path: Path) -> None:
-    converted: dict[str, Any] = {"architecture": "skip", "resample_filter": [1, 3, 3, 1], "use_noise": True}
-    converted |= {"activation": "lrelu", "fused_modconv_default": "inference_only"}
-    mapping: dict[str, Any] = {"num_layers": 8, "embed_features": None, "layer_features": 64, "activation": "lrelu"}
-    mapping |= {"lr_multiplier": 0.01, "w_avg_beta": 0.995}
-    content = checkpoint("stylegan2_32", **converted, mapping_kwargs=mapping)
-    settings, _ = read(tmp_path, content)
+    options: dict[str, Any] = {
+        "architecture": "skip",
+        "resample_filter": [1, 3, 3, 1],
+        "use_noise": True,
+        "activation": "lrelu",
+        "fused_modconv_default": "inference_only",
+    }
+    options["mapping_kwargs"] = {
+        "num_layers": 8,
+        "embed_features": None,
+        "layer_features": 64,
+        "activation": "lrelu",
+        "lr_multiplier": 0.01,
+        "w_avg_beta": 0.995,
+    }
+    settings, _ = read(tmp_path, checkpoint("stylegan2_32", **options))
     assert settings.mapping == MappingSettings(num_layers=8, layer_features=64)
 
 
@@ -187,7 +199,8 @@ def test_every_option_reaches_the_settings(tmp_path: Path) -> None:
 
 
 def test_numbers_by_numpy_and_whole_floats_are_options(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"channel_base": 512.0, "channel_max": np.int64(24), "conv_clamp": np.float32(256)}
+    options: dict[str, Any] = {"channel_base": 512.0, "channel_max": np.int64(24)}
+    options["conv_clamp"] = np.float32(256)
     settings, _ = read(tmp_path, checkpoint("stylegan2_32", **options))
     assert settings == expected_settings(fixture("stylegan2_32")[0])
     assert type(settings.channel_base) is int and math.isclose(settings.conv_clamp or 0, 256)
