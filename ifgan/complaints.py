@@ -44,6 +44,8 @@ def complaint(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in _DISK:
         where = error.filename or error.filename2 or "a file"
         return f"can't write {where}: {_DISK[error.errno]}. Finished work is kept."
+    if isinstance(error, OSError) and "requested and" in str(error):  # numpy's short write
+        return f"can't write an array: {_DISK[errno.ENOSPC]}. Finished work is kept."
     if isinstance(error, MissingConfigException):
         return _unknown_choice(error)
     if isinstance(error, OverrideParseException):

@@ -6,8 +6,10 @@ Shape legend: N samples with a score, D dimensions.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,7 @@ class Problem:
     threshold : score above which a face counts as positive.
     num_unscored : samples that were dropped for want of a score.
     truth : (D,) unit vector, the true direction where the generator knows it.
+    latents_provenance, scores_provenance : where the inputs come from.
     """
 
     column: ScoreColumn
@@ -52,6 +55,8 @@ class Problem:
     num_unscored: int
     truth: Float64 | None
     warnings: tuple[str, ...]
+    latents_provenance: Mapping[str, Any]
+    scores_provenance: Mapping[str, Any]
 
     @property
     def positive(self) -> NDArray[np.bool_]:
@@ -106,6 +111,8 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
         num_unscored=len(latents.seeds) - len(scored),
         truth=truth_D,
         warnings=_warnings(settings, scores_N > threshold),
+        latents_provenance=latents.provenance,
+        scores_provenance=scores.provenance,
     )
 
 

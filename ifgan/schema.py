@@ -91,6 +91,8 @@ class Sampler:
     uri: str | None = None  # sampler=existing: samples that are there already
 
     def __post_init__(self) -> None:
+        if self.uri == "":
+            raise UserError("sampler.uri must be given with sampler=existing: add sampler.uri=…")
         _in_range("sampler.num_samples", self.num_samples, low=1, high=100_000_000)
         _in_range("sampler.seed", self.seed, low=0, high=2**32 - 1 - self.num_samples)
         _in_range("sampler.truncation_psi", self.truncation_psi, low=-2.0, high=2.0)

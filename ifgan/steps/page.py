@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,11 +28,10 @@ def report_data(
     metrics: Mapping[str, float | None],
     roc: tuple[Float64, Float64, Float64] | None,
     thumbnails: Path,
-    sources: Mapping[str, Mapping[str, Any]],
 ) -> ReportData:
-    """Everything on the page; ``sources`` describe the latents and the scores."""
+    """Everything on the page."""
     negatives, middle, positives = _strip(task, distances, thumbnails)
-    latents, scores = sources["latents"], sources["scores"]
+    latents, scores = task.latents_provenance, task.scores_provenance
     return ReportData(
         attribute=settings.attribute,
         kind="binary" if settings.kind == "binary" else "continuous",
@@ -54,7 +52,7 @@ def report_data(
         positives=positives,
         settings={
             "sampler": latents,
-            "classifier": {k: v for k, v in scores.items() if k != "columns"},
+            "classifier": scores,
             "svm": settings_to_dict(settings),
         },
         provenance={

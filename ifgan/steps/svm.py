@@ -14,7 +14,7 @@ from ifgan import evidence, problem
 from ifgan.blas import one_thread_each
 from ifgan.boundary import Boundary
 from ifgan.evidence import CurvePoint
-from ifgan.files import read_json, write_json
+from ifgan.files import write_json
 from ifgan.fits import FITS, Hyperplane, choose_c
 from ifgan.newton import Float64
 from ifgan.problem import Problem, Rows
@@ -56,11 +56,7 @@ def _run(
     solution = _solve(settings, task, runtime)
     metrics = _metrics(settings, task, solution)
     roc = evidence.roc(task, solution.trained)
-    sources = {
-        "latents": read_json(inputs["latents"] / "latents.json"),
-        "scores": read_json(inputs["scores"] / "scores.json"),
-    }
-    _boundary(settings, task, solution, sources).write(outputs["boundary"])
+    _boundary(settings, task, solution).write(outputs["boundary"])
     np.savez(
         outputs["boundary"] / "fits.npz",
         trained=solution.trained.normal,
@@ -80,7 +76,6 @@ def _run(
         metrics=metrics,
         roc=roc,
         thumbnails=inputs["thumbnails"],
-        sources=sources,
     )
     outputs["report"].write_text(render(page), encoding="utf-8")
     return {
@@ -159,10 +154,8 @@ def _metrics(settings: SvmSettings, task: Problem, solution: _Solution) -> dict[
     return {**dict.fromkeys(always), **measured}
 
 
-def _boundary(
-    settings: SvmSettings, task: Problem, solution: _Solution, sources: Mapping[str, Any]
-) -> Boundary:
-    latents = sources["latents"]
+def _boundary(settings: SvmSettings, task: Problem, solution: _Solution) -> Boundary:
+    latents, scores = task.latents_provenance, task.scores_provenance
     distances = solution.final.distance(task.latents)
     return Boundary(
         attribute=settings.attribute,
@@ -181,9 +174,7 @@ def _boundary(
             "num_ws": latents["num_ws"],
             "truncation_psi": latents["truncation_psi"],
             "truncation_cutoff": latents["truncation_cutoff"],
-            "classifier": {
-                key: sources["scores"][key] for key in ("classifier", "classifier_digest")
-            },
+            "classifier": {key: scores[key] for key in ("classifier", "classifier_digest")},
             "svm": settings_to_dict(settings),
             "c": solution.c,
             "threshold": task.threshold,
