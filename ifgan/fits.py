@@ -38,7 +38,7 @@ from ifgan.newton import (
 Float32 = NDArray[np.float32]
 
 #: Cross-validation looks at no more faces than this: the best C hardly moves beyond.
-_CV_SAMPLES = 4000
+_CV_SAMPLES = 3000
 _EPSILON = 0.1  # of the regression, in standard deviations of its targets
 _BLOCK = 8192  # latents that are brought to float64 at a time
 

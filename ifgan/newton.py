@@ -141,11 +141,13 @@ def solve(
     objective = _objective(current, loss, values_N, c * weights)
     first_gradient = None
     for _ in range(_MAX_STEPS):
-        gradient, hessian = _newton_system(samples, loss, values_N, c * weights, current)
+        residual_N = loss.residual(values_N)
+        gradient = _gradient(samples, 2 * c * weights * residual_N, current)
         norm = float(np.linalg.norm(gradient))
         first_gradient = first_gradient or max(norm, 1e-300)
         if norm <= _TOLERANCE * first_gradient:
             break
+        hessian = _hessian(samples, 2 * c * weights * (residual_N != 0))
         step = np.asarray(-np.linalg.solve(hessian, gradient), dtype=np.float64)
         direction_N = _values(samples, Solution(step[:-1], float(step[-1])))
         moved = _search(current, step, values_N, direction_N, loss, c * weights, objective)
@@ -173,34 +175,33 @@ def _objective(
     return float(penalty / 2 + costs_N @ (residual_N * residual_N))
 
 
-def _newton_system(
-    samples: Samples,
-    loss: SquaredHinge | SquaredInsensitive,
-    values_N: Float64,
-    costs_N: Float64,
-    current: Solution,
-) -> tuple[Float64, Float64]:
-    """Gradient (D + 1,) and generalised Hessian (D + 1, D + 1); the last entry is b's."""
-    dimensions = len(current.coefficients)
-    residual_N = loss.residual(values_N)
-    active_N = residual_N != 0
+def _gradient(samples: Samples, pulls_N: Float64, current: Solution) -> Float64:
+    """(D + 1,), the last entry of b; ``pulls_N`` is the loss's derivative by each value."""
     gradient = np.append(current.coefficients, _RIDGE * current.intercept)
+    gradient[-1] += pulls_N.sum()
+    for part, block_BD in samples.blocks():
+        gradient[:-1] += pulls_N[part] @ block_BD
+    return gradient
+
+
+def _hessian(samples: Samples, slopes_N: Float64) -> Float64:
+    """Generalised Hessian (D + 1, D + 1); ``slopes_N`` is 0 where a sample is not active."""
+    dimensions = samples.latents.shape[1]
     hessian = np.zeros((dimensions + 1, dimensions + 1))
     hessian[np.diag_indices(dimensions)] = 1.0
-    hessian[-1, -1] = _RIDGE
+    hessian[-1, -1] = _RIDGE + slopes_N.sum()
     for part, block_BD in samples.blocks():
-        active_B = active_N[part]
-        block, slope = block_BD[active_B], 2 * costs_N[part][active_B]
-        pull = slope * residual_N[part][active_B]
-        gradient[:-1] += block.T @ pull
-        gradient[-1] += pull.sum()
-        border = block.T @ slope
-        hessian[:-1, -1] += border
-        hessian[-1, :-1] += border
-        hessian[-1, -1] += slope.sum()
-        block *= np.sqrt(slope)[:, None]
-        hessian[:-1, :-1] += block.T @ block
-    return gradient, hessian
+        slopes_B = slopes_N[part]
+        border_D = slopes_B @ block_BD
+        hessian[:-1, -1] += border_D
+        hessian[-1, :-1] += border_D
+        # Single precision steers the step well enough, at twice the speed; where the steps end
+        # is decided by the gradient, which is double.
+        active_B = slopes_B > 0
+        roots = np.sqrt(slopes_B[active_B])[:, None]
+        weighted = np.multiply(block_BD[active_B], roots, dtype=np.float32)
+        hessian[:-1, :-1] += weighted.T @ weighted
+    return hessian
 
 
 def _search(

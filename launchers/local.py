@@ -43,13 +43,7 @@ def execute(backend: Local, targets: Iterable[Node], store: Store) -> dict[str, 
     for name, group in itertools.groupby(graph.values(), key=lambda node: node.step):
         nodes = list(group)
         abreast = min(backend.workers, len(nodes)) if name == "svm" else 1
-        make = functools.partial(
-            _outcome,
-            outcomes=outcomes,
-            backend=backend,
-            store=store,
-            threads=max(1, backend.workers // abreast),
-        )
+        make = functools.partial(_outcome, outcomes=outcomes, backend=backend, store=store)
         # Only fits leave this thread, so that Ctrl-C stops rendering at once.
         if abreast == 1:
             outcomes.update({node.key: make(node) for node in nodes})
@@ -59,9 +53,7 @@ def execute(backend: Local, targets: Iterable[Node], store: Store) -> dict[str, 
     return outcomes
 
 
-def _outcome(
-    node: Node, *, outcomes: dict[str, Outcome], backend: Local, store: Store, threads: int
-) -> Outcome:
+def _outcome(node: Node, *, outcomes: dict[str, Outcome], backend: Local, store: Store) -> Outcome:
     """Find or make one node; errors become part of the outcome."""
     for source in node.inputs.values():
         if not isinstance(source, File) and outcomes[source.node.key].error:
@@ -73,14 +65,14 @@ def _outcome(
             with store.lock(node.key):
                 found = store.find(node)  # another process may have made it meanwhile
                 if found is None:
-                    return _made(node, backend, store, threads, label)
+                    return _made(node, backend, store, label)
         log.info("%-16s %s finished earlier", label, node.key[:8])
         return Outcome(found, cached=True)
     except (UserError, OSError) as error:
         return Outcome(None, error=error)
 
 
-def _made(node: Node, backend: Local, store: Store, threads: int, label: str) -> Outcome:
+def _made(node: Node, backend: Local, store: Store, label: str) -> Outcome:
     started = time.monotonic()
     with store.scratch(node.key) as scratch:
         built = scratch / "node"
@@ -90,7 +82,7 @@ def _made(node: Node, backend: Local, store: Store, threads: int, label: str) ->
             blocks=store.root / "blocks",
             device=backend.device,
             batch_size=backend.batch_size,
-            workers=threads,
+            workers=backend.workers,
             progress=Progress(label),
         )
         step.execute(node.step, message(node, store, built, scratch / "output.json"), runtime)
