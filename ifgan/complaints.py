@@ -46,6 +46,8 @@ def complaint(error: BaseException) -> str | None:
         return f"can't write {where}: {_DISK[error.errno]}. Finished work is kept."
     if isinstance(error, OSError) and "requested and" in str(error):  # numpy's short write
         return f"can't write an array: {_DISK[errno.ENOSPC]}. Finished work is kept."
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for this
+        return "the device's memory is full; set a smaller backend.batch_size. Work is kept."
     if isinstance(error, MissingConfigException):
         return _unknown_choice(error)
     if isinstance(error, OverrideParseException):

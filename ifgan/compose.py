@@ -15,6 +15,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
 from ifgan import paths
+from ifgan.errors import UserError
 from ifgan.schema import SCHEMAS, Config
 
 
@@ -40,3 +41,25 @@ def register() -> None:
 def to_config(cfg: DictConfig) -> Config:
     """The composed tree as plain objects, every range checked."""
     return cast(Config, OmegaConf.to_object(cfg))
+
+
+def compose_config(overrides: list[str]) -> Config:
+    """The configuration of ``python -m ifgan OVERRIDES``, outside of a Hydra application.
+
+    Raises
+    ------
+    UserError
+        If an override is refused; the message is the line that the command would print.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from ifgan.complaints import complaint
+
+    register()
+    try:
+        with initialize_config_dir(str(paths.shipped("conf")), version_base="1.3"):
+            return to_config(compose("config", overrides=[*overrides, "hydra/launcher=basic"]))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(complaint(error) or str(error)) from error

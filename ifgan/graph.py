@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from ifgan.digest import digest
 from ifgan.errors import UserError, choices
@@ -31,6 +32,10 @@ class File:
 
     path: str
     sha256: str
+
+    def as_path(self) -> Path:
+        """Where it lies."""
+        return Path(self.path)
 
 
 @dataclass(frozen=True)
@@ -133,12 +138,13 @@ def build(config: Config, identities: Identities) -> Node:
     )
 
 
-def _sampled(config: Config, identities: Identities) -> tuple[Output, Output]:
+def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
+    """What a configuration's sampler node does."""
     generator = config.generator
     toyfaces = isinstance(generator, Toyfaces)
-    settings = SamplerSettings(
+    return SamplerSettings(
         generator=generator.kind,
-        generator_digest=identities.generator_digest,
+        generator_digest=generator_digest,
         resolution=generator.resolution if toyfaces else None,
         precision="float32" if toyfaces else generator.precision,
         class_label=None if toyfaces else generator.class_label,
@@ -149,6 +155,10 @@ def _sampled(config: Config, identities: Identities) -> tuple[Output, Output]:
         truncation_cutoff=config.sampler.truncation_cutoff,
         image_size=config.sampler.image_size,
     )
+
+
+def _sampled(config: Config, identities: Identities) -> tuple[Output, Output]:
+    settings = sampler_settings(config, identities.generator_digest)
     weights = identities.generator_file
     sampler = Node("sampler", settings, {"weights": weights} if weights else {})
     return Output(sampler, "latents"), Output(sampler, "faces")

@@ -25,7 +25,7 @@ def identify(config: Config) -> Identities:
     UserError
         If a file does not exist, can't be had or can't be read.
     """
-    generator, generator_file = _generator(config)
+    generator, generator_file = generator_weights(config)
     classifier, classifier_file, columns = _classifier(config.classifier)
     return Identities(
         generator_digest=generator,
@@ -37,7 +37,11 @@ def identify(config: Config) -> Identities:
     )
 
 
-def _generator(config: Config) -> tuple[str, File | None]:
+def generator_weights(config: Config) -> tuple[str, File | None]:
+    """Digest of the configured generator's weights, and their file; None where they ship.
+
+    A file from elsewhere is downloaded once, a ``.pkl`` converted once.
+    """
     generator: Toyfaces | Checkpoint = config.generator
     if isinstance(generator, Toyfaces):
         from ifgan.toyfaces.generator import REVISION

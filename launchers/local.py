@@ -24,7 +24,6 @@ from typing import Any
 import ifgan
 from ifgan import step
 from ifgan.blas import one_thread_each
-from ifgan.errors import UserError
 from ifgan.graph import File, Graph, Node, merge
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
@@ -68,7 +67,7 @@ def _outcome(node: Node, *, outcomes: dict[str, Outcome], backend: Local, store:
                     return _made(node, backend, store, label)
         log.info("%-16s %s finished earlier", label, node.key[:8])
         return Outcome(found, cached=True)
-    except (UserError, OSError) as error:
+    except Exception as error:  # kept whole, and raised by the jobs that need this node
         return Outcome(None, error=error)
 
 

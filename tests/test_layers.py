@@ -46,8 +46,16 @@ LAYERS = (
     ),
     ("ifgan.steps", "ifgan.report"),
     ("ifgan.step",),
-    ("ifgan.convert", "ifgan.identities", "ifgan.jobs", "ifgan.compose", "launchers"),
-    ("ifgan.complaints", "ifgan.benchmark", "ifgan.__main__"),
+    (
+        "ifgan.convert",
+        "ifgan.identities",
+        "ifgan.jobs",
+        "ifgan.compose",
+        "ifgan.complaints",
+        "ifgan.interface",
+        "launchers",
+    ),
+    ("ifgan.benchmark", "ifgan.__main__"),
 )
 #: package -> the only modules that may import it
 ONLY_IN = {
