@@ -21,6 +21,8 @@ from ifgan.files import read_json, write_json
 
 Array = NDArray[np.floating[Any]]
 
+_BLOCK = 8192  # latents that are brought to float64 at a time
+
 
 @dataclass(frozen=True, eq=False)
 class Boundary:
@@ -118,6 +120,9 @@ def signed_distance(latents: Array, boundary: Boundary) -> NDArray[np.float64]:
 
 def normalise_z(z_ND: NDArray[np.float32]) -> NDArray[np.float32]:
     """z as the mapping network sees it: unit mean square, so length sqrt(D)."""
-    mean_square_N1 = np.square(z_ND, dtype=np.float64).mean(axis=1, keepdims=True)
-    normalised: NDArray[np.float32] = (z_ND / np.sqrt(mean_square_N1 + 1e-8)).astype(np.float32)
-    return normalised
+    normalised_ND = np.empty(z_ND.shape, dtype=np.float32)
+    for first in range(0, len(z_ND), _BLOCK):
+        z = z_ND[first : first + _BLOCK].astype(np.float64)
+        scale = np.sqrt((z * z).mean(axis=1, keepdims=True) + 1e-8)
+        normalised_ND[first : first + _BLOCK] = z / scale
+    return normalised_ND

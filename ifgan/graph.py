@@ -153,6 +153,7 @@ def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
         seed=config.sampler.seed,
         truncation_psi=config.sampler.truncation_psi,
         truncation_cutoff=config.sampler.truncation_cutoff,
+        align=config.sampler.align,
         image_size=config.sampler.image_size,
     )
 

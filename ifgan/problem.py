@@ -41,6 +41,7 @@ class Problem:
     threshold : score above which a face counts as positive.
     num_unscored : samples that were dropped for want of a score.
     truth : (D,) unit vector, the true direction where the generator knows it.
+    centre : (D,) w_avg of the generator.
     latents_provenance, scores_provenance : where the inputs come from.
     """
 
@@ -54,6 +55,7 @@ class Problem:
     threshold: float
     num_unscored: int
     truth: Float64 | None
+    centre: Float32
     warnings: tuple[str, ...]
     latents_provenance: Mapping[str, Any]
     scores_provenance: Mapping[str, Any]
@@ -110,6 +112,7 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
         threshold=threshold,
         num_unscored=len(latents.seeds) - len(scored),
         truth=truth_D,
+        centre=latents.w_avg,
         warnings=_warnings(settings, scores_N > threshold),
         latents_provenance=latents.provenance,
         scores_provenance=scores.provenance,

@@ -18,6 +18,7 @@ from ifgan.errors import UserError, choices
 METHODS = ("auto", "linear", "regression", "interfacegan")
 SPACES = ("z", "w")
 KINDS = ("binary", "continuous")
+ALIGNMENTS = ("none", "w_avg_row0")
 PRECISIONS = ("float32", "float16")
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -88,6 +89,7 @@ class Sampler:
     truncation_psi: float = MISSING
     truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
     image_size: int = MISSING  # pixels a side of the stored faces
+    align: str = "none"  # w_avg_row0: row 0 of w, which places the face, is that of the mean
     uri: str | None = None  # sampler=existing: samples that are there already
 
     def __post_init__(self) -> None:
@@ -98,6 +100,7 @@ class Sampler:
         _in_range("sampler.truncation_psi", self.truncation_psi, low=-2.0, high=2.0)
         if self.truncation_cutoff is not None:
             _in_range("sampler.truncation_cutoff", self.truncation_cutoff, low=1, high=64)
+        _one_of("sampler.align", self.align, ALIGNMENTS)
         _in_range("sampler.image_size", self.image_size, low=8, high=2048)
 
 

@@ -33,6 +33,8 @@ class SamplerSettings:
     precision, class_label, exit_resolution : of a checkpoint, see ``schema.Checkpoint``.
     num_samples, seed : faces of the seeds ``seed … seed + num_samples - 1``.
     truncation_psi, truncation_cutoff : truncation of the images; cutoff None means all rows.
+    align : "none", or "w_avg_row0": images have row 0 of w replaced by that of w_avg, which
+        undoes the rotation and translation of unaligned networks such as FFHQ-U.
     image_size : pixels a side of the stored faces.
     """
 
@@ -46,6 +48,7 @@ class SamplerSettings:
     seed: int
     truncation_psi: float
     truncation_cutoff: int | None
+    align: str
     image_size: int
 
 

@@ -51,6 +51,7 @@ def observed(folder: Path) -> dict[str, dict[str, object]]:
             seed=5,
             truncation_psi=0.8,
             truncation_cutoff=None,
+            align="none",
             image_size=48,
         ),
         {},

@@ -26,6 +26,7 @@ def _sampler(**changes: object) -> Node:
         "seed": 0,
         "truncation_psi": 1.0,
         "truncation_cutoff": None,
+        "align": "none",
         "image_size": 64,
     }
     return Node("sampler", SamplerSettings(**{**values, **changes}), {})  # type: ignore[arg-type]

@@ -1,11 +1,11 @@
-"""`python -m ifgan.benchmark synthesis`: the command line of the measurements."""
+"""`python -m ifgan.benchmark NAME`: the command line of the measurements."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from ifgan.benchmark import synthesis
+from ifgan.benchmark import fitting, synthesis
 
 
 def _show(text: str) -> None:
@@ -18,8 +18,12 @@ def main(argv: list[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True, metavar="NAME")
     command = commands.add_parser("synthesis", help="StyleGAN3 against its literal filters")
     synthesis.add_arguments(command)
+    command.set_defaults(run=synthesis.main)
+    command = commands.add_parser("fitting", help="a boundary against the reference's SVC")
+    fitting.add_arguments(command)
+    arguments = parser.parse_args(argv)
     try:
-        synthesis.main(parser.parse_args(argv), show=_show)
+        arguments.run(arguments, show=_show)
     except ValueError as error:
         parser.exit(1, f"{error}\n")
 

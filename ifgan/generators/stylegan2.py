@@ -1,9 +1,7 @@
 """StyleGAN2 generators, conditional or not.
 
 `StyleGAN2Network` holds the weights under the names of the published files. `StyleGAN2` is what
-the rest of the house sees. As with StyleGAN3, images are rendered one by one on a CPU, because
-libraries choose the order of a convolution's sums by shape, and a sample must not depend on its
-batch; one image already fills the cores.
+the rest of the house sees.
 
 Source: Karras et al., Analyzing and Improving the Image Quality of StyleGAN (CVPR 2020).
 
@@ -16,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ifgan.errors import UserError
-from ifgan.generators.mapping import MappingNetwork, map_latents
+from ifgan.generators.mapping import MappingNetwork
+from ifgan.generators.network import NetworkGenerator
 from ifgan.generators.stylegan2_synthesis import StyleGAN2Settings, SynthesisNetwork
 
 
@@ -36,7 +35,7 @@ class StyleGAN2Network(nn.Module):
         )
 
 
-class StyleGAN2:
+class StyleGAN2(NetworkGenerator):
     """A `Generator` from a loaded network.
 
     Parameters
@@ -74,32 +73,13 @@ class StyleGAN2:
                 f"generator.exit_resolution must be one of {known}, which this network has, or "
                 f"null; got {exit_resolution}. Set generator.exit_resolution=null."
             )
-        self.network = network.eval().requires_grad_(False)
+        super().__init__(
+            network, settings, digest=digest, precision=precision, class_label=class_label
+        )
+        self.network = network
         self.network.synthesis.prepare()
-        self.digest = digest
-        self.half = precision == "float16"
-        self.class_label = class_label
         self.exit_resolution = exit_resolution
-        self.z_dim, self.c_dim, self.w_dim = settings.z_dim, settings.c_dim, settings.w_dim
-        self.num_ws = settings.num_ws
         self.img_resolution = exit_resolution or settings.img_resolution
-        self.w_avg = network.mapping.w_avg
-
-    @torch.inference_mode()
-    def mapping(self, z_NDz: Tensor, c_NC: Tensor | None = None) -> Tensor:
-        """Map latents to w, untruncated.
-
-        Parameters
-        ----------
-        z_NDz : (N, Dz) float32 tensor, standard normal; normalised inside.
-        c_NC : (N, c_dim) one-hot class labels of a conditional network; None: ``class_label``.
-
-        Returns
-        -------
-        (N, R, D) float32 tensor; row i depends on z_NDz[i] and c_NC[i] alone, to the bit.
-        """
-        mapping = self.network.mapping
-        return map_latents(mapping, z_NDz, c_NC, class_label=self.class_label)
 
     @torch.inference_mode()
     def synthesis(self, w_NRD: Tensor) -> Tensor:
@@ -113,11 +93,8 @@ class StyleGAN2:
         -------
         (N, 3, H, H) float32 tensor, nominal range [-1, 1], not clipped; H is ``img_resolution``.
         """
-        device = self.w_avg.device
-        w_NRD = w_NRD.to(device, torch.float32)
-        step = max(1, len(w_NRD)) if device.type == "cuda" else 1
-        parts = [
+        images = [
             self.network.synthesis(part, exit_resolution=self.exit_resolution, half=self.half)
-            for part in torch.split(w_NRD, step)
+            for part in self._parts(w_NRD)
         ]
-        return torch.cat(parts)
+        return torch.cat(images)

@@ -1,9 +1,7 @@
 """StyleGAN3 generators, configs T and R, conditional or not.
 
 `StyleGAN3Network` holds the weights under the names of the published files. `StyleGAN3` is what
-the rest of the house sees: it fixes the order of every sum, so that a sample does not depend on
-its batch. Libraries choose the order of a convolution's sums by shape; on a CPU images are
-therefore rendered one by one, which costs nothing since one image already fills the cores.
+the rest of the house sees.
 
 Source: Karras et al., Alias-Free Generative Adversarial Networks (NeurIPS 2021).
 
@@ -19,7 +17,8 @@ from torch import Tensor, nn
 
 from ifgan.generators.activation import FilteredLrelu, filtered_lrelu
 from ifgan.generators.geometry import StyleGAN3Settings
-from ifgan.generators.mapping import MappingNetwork, map_latents
+from ifgan.generators.mapping import MappingNetwork
+from ifgan.generators.network import NetworkGenerator
 from ifgan.generators.stylegan3_synthesis import SynthesisNetwork
 
 
@@ -64,7 +63,7 @@ def random_weights(network: StyleGAN3Network, *, generator: torch.Generator) -> 
         start.phases.uniform_(-0.5, 0.5, generator=generator)
 
 
-class StyleGAN3:
+class StyleGAN3(NetworkGenerator):
     """A `Generator` from a loaded network.
 
     Parameters
@@ -86,33 +85,16 @@ class StyleGAN3:
         precision: str = "float32",
         class_label: int | None = None,
     ) -> None:
-        self.network = network.eval().requires_grad_(False)
-        self.digest = digest
-        self.half = precision == "float16"
-        self.class_label = class_label
-        settings = network.settings
-        self.z_dim, self.c_dim, self.w_dim = settings.z_dim, settings.c_dim, settings.w_dim
-        self.num_ws = settings.num_ws
-        self.img_resolution = settings.img_resolution
-        self.w_avg = network.mapping.w_avg
+        super().__init__(
+            network,
+            network.settings,
+            digest=digest,
+            precision=precision,
+            class_label=class_label,
+        )
+        self.network = network
         for layer in network.synthesis.layers:
             layer.prepare()
-
-    @torch.inference_mode()
-    def mapping(self, z_NDz: Tensor, c_NC: Tensor | None = None) -> Tensor:
-        """Map latents to w, untruncated.
-
-        Parameters
-        ----------
-        z_NDz : (N, Dz) float32 tensor, standard normal; normalised inside.
-        c_NC : (N, c_dim) one-hot class labels of a conditional network; None: ``class_label``.
-
-        Returns
-        -------
-        (N, R, D) float32 tensor; row i depends on z_NDz[i] and c_NC[i] alone, to the bit.
-        """
-        mapping = self.network.mapping
-        return map_latents(mapping, z_NDz, c_NC, class_label=self.class_label)
 
     @torch.inference_mode()
     def synthesis(self, w_NRD: Tensor, *, transform_33: Tensor | None = None) -> Tensor:
@@ -128,13 +110,10 @@ class StyleGAN3:
         -------
         (N, 3, H, H) float32 tensor, nominal range [-1, 1], not clipped.
         """
-        device = self.w_avg.device
-        w_NRD = w_NRD.to(device, torch.float32)
         if transform_33 is not None:
-            transform_33 = transform_33.to(device, torch.float32)
-        step = max(1, len(w_NRD)) if device.type == "cuda" else 1
-        parts = [
+            transform_33 = transform_33.to(self.w_avg.device, torch.float32)
+        images = [
             self.network.synthesis(part, transform_33=transform_33, half=self.half)
-            for part in torch.split(w_NRD, step)
+            for part in self._parts(w_NRD)
         ]
-        return torch.cat(parts)
+        return torch.cat(images)

@@ -89,6 +89,8 @@ def _render(
     truncated = truncate(
         w_NRD, generator.w_avg, psi=settings.truncation_psi, cutoff=settings.truncation_cutoff
     )
+    if settings.align == "w_avg_row0":
+        truncated = torch.cat([generator.w_avg.expand_as(truncated[:, :1]), truncated[:, 1:]], 1)
     images = shrink(generator.synthesis(truncated), settings.image_size)
     return w_NRD, to_uint8(images)
 

@@ -134,6 +134,7 @@ def _latents(
             "num_ws": generator.num_ws,
             "truncation_psi": settings.truncation_psi,
             "truncation_cutoff": settings.truncation_cutoff,
+            "align": settings.align,
             "w": "untruncated; one row, valid for all rows",
             "device_class": device_class(device),
         },

@@ -57,6 +57,7 @@ def _run(
     metrics = _metrics(settings, task, solution)
     roc = evidence.roc(task, solution.trained)
     _boundary(settings, task, solution).write(outputs["boundary"])
+    np.save(outputs["boundary"] / "w_avg.npy", task.centre)
     np.savez(
         outputs["boundary"] / "fits.npz",
         trained=solution.trained.normal,

@@ -183,6 +183,7 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
             seed=0,
             truncation_psi=1.0,
             truncation_cutoff=None,
+            align="none",
             image_size=64,
         ),
         {},

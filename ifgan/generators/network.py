@@ -1,0 +1,87 @@
+"""What every generator that is a trained network does alike.
+
+Images are rendered one by one on a CPU: libraries choose the order of a convolution's sums by
+shape, and a sample must not depend on its batch; one image fills the cores anyway. On a GPU a
+batch is rendered together.
+
+Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, C = c_dim, H = W pixels.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ifgan.generators.mapping import MappingNetwork, map_latents
+
+
+class _Settings(Protocol):
+    """The options that both families have."""
+
+    @property
+    def z_dim(self) -> int: ...
+    @property
+    def c_dim(self) -> int: ...
+    @property
+    def w_dim(self) -> int: ...
+    @property
+    def num_ws(self) -> int: ...
+    @property
+    def img_resolution(self) -> int: ...
+
+
+class NetworkGenerator:
+    """The common half of a `Generator` from a loaded network.
+
+    Parameters
+    ----------
+    network : its weights loaded and on their device; ``mapping`` is its first half.
+    settings : its options.
+    digest : identity of the weights.
+    precision : "float32", or "float16" for half precision where the publication uses it,
+        which takes a GPU.
+    class_label : the class of all faces, of a conditional network.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: _Settings,
+        *,
+        digest: str,
+        precision: str,
+        class_label: int | None,
+    ) -> None:
+        network.eval().requires_grad_(False)
+        assert isinstance(network.mapping, MappingNetwork)
+        self._mapping = network.mapping
+        self.digest = digest
+        self.half = precision == "float16"
+        self.class_label = class_label
+        self.z_dim, self.c_dim, self.w_dim = settings.z_dim, settings.c_dim, settings.w_dim
+        self.num_ws = settings.num_ws
+        self.img_resolution = settings.img_resolution
+        self.w_avg = network.mapping.w_avg
+
+    @torch.inference_mode()
+    def mapping(self, z_NDz: Tensor, c_NC: Tensor | None = None) -> Tensor:
+        """Map latents to w, untruncated.
+
+        Parameters
+        ----------
+        z_NDz : (N, Dz) float32 tensor, standard normal; normalised inside.
+        c_NC : (N, c_dim) one-hot class labels of a conditional network; None: ``class_label``.
+
+        Returns
+        -------
+        (N, R, D) float32 tensor; row i depends on z_NDz[i] and c_NC[i] alone, to the bit.
+        """
+        return map_latents(self._mapping, z_NDz, c_NC, class_label=self.class_label)
+
+    def _parts(self, w_NRD: Tensor) -> tuple[Tensor, ...]:
+        """The latents on the network's device, split into what is rendered together."""
+        w_NRD = w_NRD.to(self.w_avg.device, torch.float32)
+        together = max(1, len(w_NRD)) if w_NRD.device.type == "cuda" else 1
+        return torch.split(w_NRD, together)
