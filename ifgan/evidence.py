@@ -151,9 +151,9 @@ def truth_cosines(problem: Problem, plane: Hyperplane) -> dict[str, float]:
     return {"truth_cosine": sigma, "truth_cosine_raw": raw}
 
 
-def as_labels(problem: Problem) -> NDArray[np.int8]:
-    """(N,) 1 positive, 0 negative, -1 not used by the fit."""
+def as_labels(problem: Problem, *, regression: bool) -> NDArray[np.int8]:
+    """(N,) 1 positive, 0 negative, -1 not used; a regression knows values, not classes: all 1."""
     labels = np.full(len(problem.scores), -1, dtype=np.int8)
     rows = problem.labelled
-    labels[rows] = problem.targets[rows] > 0
+    labels[rows] = np.ones(len(rows)) if regression else problem.targets[rows] > 0
     return labels

@@ -41,7 +41,7 @@ def report_data(
         metrics=metrics,
         distances=distances,
         scores=task.scores.astype(np.float32),
-        labels=evidence.as_labels(task),
+        labels=evidence.as_labels(task, regression=settings.method == "regression"),
         threshold=task.threshold,
         roc=None if roc is None else roc[:2],
         learning_curve=[

@@ -147,7 +147,8 @@ def _metrics(settings: SvmSettings, task: Problem, solution: _Solution) -> dict[
         "c": solution.c,
         "threshold": task.threshold,
         "num_samples": count,
-        "num_positive": int(task.positive.sum()),
+        # The median splits a quantity for the figures above; it makes no face positive.
+        "num_positive": int(task.positive.sum()) if settings.kind == "binary" else None,
         "num_labelled": len(task.labelled),
         "num_unscored": task.num_unscored,
     }
