@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import filelock
+from ifgan.files import describe, first_problem, flush, read_json, write_json
+from ifgan.locks import waiting_lock
 
-from ifgan.files import flush
+log = logging.getLogger(__name__)
+
+_RECORD = "block.json"  # size and digest of the block's files
 
 #: Seeds in a full block; faces travel in tar shards of as many.
 BLOCK = 1000
@@ -44,10 +48,26 @@ class Blocks:
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the right to add to this family, so that two processes share the work."""
-        with filelock.FileLock(self.root / ".lock"):
+        with waiting_lock(self.root / ".lock", "these faces"):
             for abandoned in self.root.glob(".making-*"):  # by a run that was killed
                 shutil.rmtree(abandoned, ignore_errors=True)
+            self._drop_damaged()
             yield
+
+    def _drop_damaged(self) -> None:
+        """Forget blocks that are not what was written: they are made again."""
+        for _, path in self.finished():
+            try:
+                problem = first_problem(path, read_json(path / _RECORD))
+            except (OSError, ValueError, TypeError, KeyError):
+                problem = f"{_RECORD} is missing or unreadable"
+            if problem:
+                log.warning("The block %s is damaged (%s); it is made again.", path, problem)
+                shutil.rmtree(path)
+
+    def path(self, span: Span) -> Path:
+        """Where the block of exactly these seeds lies, finished or not."""
+        return self.root / f"{span.first}-{span.stop}"
 
     def finished(self) -> list[tuple[Span, Path]]:
         """All finished blocks, by first seed, the longer of two first."""
@@ -88,8 +108,9 @@ class Blocks:
         try:
             yield writing
             if writing.stop is not None:
+                write_json(scratch / _RECORD, describe(scratch))
                 flush(scratch)
-                place = self.root / f"{first}-{writing.stop}"
+                place = self.path(Span(first, writing.stop))
                 if not place.exists():
                     scratch.replace(place)
         finally:

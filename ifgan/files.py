@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,30 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise TypeError(f"{path.name} does not hold an object")
     return content
+
+
+#: Larger files are checked by size alone when they are found again.
+_VERIFIED_WHOLE = 64 * 2**20
+
+
+def describe(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size and digest of every file below a directory, to check it by later."""
+    return {
+        str(path.relative_to(folder)): {"size": path.stat().st_size, "sha256": sha256(path)}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def first_problem(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """What is wrong with a directory that ``describe`` described; None if nothing is."""
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        size = path.stat().st_size
+        if size != expected["size"]:
+            return f"{name} has {size:,} bytes, not {expected['size']:,}"
+        if size <= _VERIFIED_WHOLE and sha256(path) != expected["sha256"]:
+            return f"{name} has other bytes than were written"
+    return None

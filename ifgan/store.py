@@ -21,17 +21,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from ifgan.errors import UserError
-from ifgan.files import flush, fsync, sha256
+from ifgan.files import describe, first_problem, flush, fsync
 from ifgan.graph import Node
+from ifgan.locks import waiting_lock
 from ifgan.specs import settings_to_dict
 
 log = logging.getLogger(__name__)
 
 _RECORD = "node.json"
-_VERIFIED_WHOLE = 64 * 2**20  # larger files are checked by size alone when found again
 _NETWORK_FILE_SYSTEMS = ("nfs", "nfs4", "cifs", "smb3", "lustre", "fuse.sshfs", "9p")
 
 
@@ -83,16 +81,8 @@ class Store:
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """Hold the right to make ``name``; waits, and says so, while another process does."""
-        lock = filelock.FileLock(self.root / ".locks" / f"{name}.lock")
-        try:
-            lock.acquire(timeout=0.2)
-        except filelock.Timeout:
-            log.info("Another process is making %s; waiting for it.", name)
-            lock.acquire()
-        try:
+        with waiting_lock(self.root / ".locks" / f"{name}.lock", name):
             yield
-        finally:
-            lock.release()
 
     @contextlib.contextmanager
     def scratch(self, name: str) -> Iterator[Path]:
@@ -111,18 +101,13 @@ class Store:
 
     def publish(self, node: Node, built: Path, *, made: dict[str, Any]) -> Path:
         """Move finished outputs to their place; ``made`` says when, how long and by what."""
-        files = {
-            str(path.relative_to(built)): {"size": path.stat().st_size, "sha256": sha256(path)}
-            for path in sorted(built.rglob("*"))
-            if path.is_file()
-        }
         record = {
             "format": "ifgan-node/1",
             "key": node.key,
             "step": node.step,
             "revision": node.spec.revision,
             "settings": settings_to_dict(node.settings),
-            "files": files,
+            "files": describe(built),
             "made": made,
         }
         (built / _RECORD).write_text(json.dumps(record, indent=1) + "\n")
@@ -147,16 +132,7 @@ def _problem(place: Path, key: str) -> str | None:
         return f"{_RECORD} is missing or unreadable"
     if found != key:
         return f"{_RECORD} belongs to {found}"
-    for name, expected in files.items():
-        path = place / name
-        if not path.is_file():
-            return f"{name} is missing"
-        size = path.stat().st_size
-        if size != expected["size"]:
-            return f"{name} has {size:,} bytes, not {expected['size']:,}"
-        if size <= _VERIFIED_WHOLE and sha256(path) != expected["sha256"]:
-            return f"{name} has other bytes than were written"
-    return None
+    return first_problem(place, files)
 
 
 def _file_system(path: Path) -> str:

@@ -17,6 +17,7 @@ LAYERS = (
         "ifgan.errors",
         "ifgan.paths",
         "ifgan.files",
+        "ifgan.locks",
         "ifgan.digest",
         "ifgan.seeds",
         "ifgan.specs",

@@ -88,6 +88,34 @@ def test_seed_ranges_put_together_are_the_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(joined, np.load(whole / "latents" / "w.npy"))
 
 
+@pytest.mark.parametrize(("first", "count"), [(0, 40), (30, 50), (10, 20)])
+def test_what_the_store_holds_does_not_change_an_artifact(
+    tmp_path: Path, first: int, count: int
+) -> None:
+    """Fewer seeds, shifted seeds, seeds inside: as if nothing had been there before."""
+    _run(tmp_path / "a" / "before", TOYFACES)
+    wanted = dataclasses.replace(TOYFACES, seed=first, num_samples=count)
+    after = _run(tmp_path / "a" / "after", wanted)
+    alone = _run(tmp_path / "b" / "alone", wanted)
+    for path in (p for p in alone.rglob("*") if p.is_file()):
+        assert path.read_bytes() == (after / path.relative_to(alone)).read_bytes(), path.name
+    assert len(_faces(after)) == count
+
+
+@pytest.mark.parametrize("name", ["w.npy", "faces.tar", "block.json"])
+def test_a_damaged_block_is_made_again(tmp_path: Path, name: str) -> None:
+    whole = _run(tmp_path / "whole", TOYFACES)
+    expected = _faces(whole)
+    [block] = (tmp_path / "blocks").glob("*/0-60")
+    content = (block / name).read_bytes()
+    (block / name).write_bytes(content[: len(content) // 2])  # and so the artifact's own shard
+    again = _run(tmp_path / "again", TOYFACES)
+    assert _faces(again) == expected
+    np.testing.assert_array_equal(
+        np.load(again / "latents" / "w.npy"), np.load(whole / "latents" / "w.npy")
+    )
+
+
 @pytest.mark.parametrize("align", ["none", "w_avg_row0"])
 def test_images_are_truncated_and_aligned_and_latents_are_not(tmp_path: Path, align: str) -> None:
     weights = tmp_path / "net.safetensors"

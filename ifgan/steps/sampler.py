@@ -64,23 +64,22 @@ def family_of(settings: SamplerSettings, device: torch.device) -> str:
 def _shard(blocks: Blocks, span: Span, faces: Path) -> dict[str, Any]:
     """Put one shard into the artifact, sharing the block's bytes on disk where it can.
 
-    Smaller blocks are first joined into one, so that a shard depends only on its seeds.
+    Smaller blocks are first joined into one; of a larger one a part is copied. So a shard
+    depends only on its seeds, not on what the store happens to hold.
     """
+    name = f"{span.first:08d}.tar"
     parts = blocks.cover(span)
-    if [part for part, _ in parts] != [span] or not _is_exactly(parts[0][1], span):
+    if len(parts) > 1:
         with blocks.write(span.first) as writing:
             np.save(writing.path / "w.npy", np.concatenate([_part(p, s) for s, p in parts]))
             write_shard(writing.path / "faces.tar", _images(parts))
             writing.stop = span.stop
         blocks.drop_parts(span)
-        parts = blocks.cover(span)
-    name = f"{span.first:08d}.tar"
-    _link(parts[0][1] / "faces.tar", faces / name)
+    if blocks.path(span).is_dir():
+        _link(blocks.path(span) / "faces.tar", faces / name)
+    else:
+        write_shard(faces / name, _images(parts))
     return {"file": name, "first": span.first, "stop": span.stop}
-
-
-def _is_exactly(block: Path, span: Span) -> bool:
-    return block.name == f"{span.first}-{span.stop}"
 
 
 def _images(parts: Sequence[tuple[Span, Path]]) -> Iterator[tuple[str, bytes]]:
