@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,7 +78,7 @@ class Latents:
     @classmethod
     def read(cls, folder: Path) -> Latents:
         """Read a directory: an artifact of ours, or a team's own ``latents.npy`` and seeds."""
-        with _reading("latents", folder):
+        with reading("latents", folder):
             if not (folder / "latents.json").exists():
                 return cls._read_plain(folder)
             truth = None
@@ -164,7 +165,7 @@ class Scores:
     @classmethod
     def read(cls, folder: Path) -> Scores:
         """Read a directory."""
-        with _reading("scores", folder):
+        with reading("scores", folder):
             provenance = read_json(folder / "scores.json")
             scores = cls(
                 seeds=np.load(folder / "seeds.npy"),
@@ -191,7 +192,7 @@ def write_shard(path: Path, images: Iterable[tuple[str, bytes]]) -> None:
 
 def read_shard(path: Path) -> Iterator[tuple[str, bytes]]:
     """The named images of a tar file, in order; nothing is extracted to disk."""
-    with _reading("faces", path), tarfile.open(path, "r:") as tar:
+    with reading("faces", path), tarfile.open(path, "r:") as tar:
         for member in tar:
             file = tar.extractfile(member)
             if file is None:
@@ -209,7 +210,7 @@ def _write_npz(path: Path, **arrays: NDArray[Any]) -> None:
     np.savez(path, allow_pickle=False, **arrays)
 
 
-class _reading:  # noqa: N801  (reads as a statement)
+class reading:  # noqa: N801  (reads as a statement)
     """Turns whatever a damaged directory makes readers raise into one line that names it."""
 
     def __init__(self, kind: str, place: Path) -> None:
@@ -219,7 +220,15 @@ class _reading:  # noqa: N801  (reads as a statement)
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        expected = (OSError, ValueError, KeyError, TypeError, EOFError, tarfile.TarError)
+        expected = (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            EOFError,
+            tarfile.TarError,
+            zipfile.BadZipFile,
+        )
         if isinstance(error, expected) and not isinstance(error, UserError):
             raise UserError(
                 f"{self.kind} in {self.place} can't be read: {' '.join(str(error).split())}. "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import re
 import sys
 from collections.abc import Iterator
@@ -24,30 +23,15 @@ from omegaconf.errors import (
     ValidationError,
 )
 
-from ifgan.errors import UserError, choices
+from ifgan.errors import choices, circumstance
 
 _HELP = "`python -m ifgan --help` lists the options."
-_DISK = {
-    errno.ENOSPC: "the disk is full; free some space",
-    errno.EDQUOT: "the disk quota is used up; free some space",
-    errno.EROFS: "the file system is read-only; choose another directory",
-    errno.EACCES: "permission denied; choose another directory",
-    errno.EPERM: "permission denied; choose another directory",
-    errno.EFBIG: "the file would be too large for this file system",
-}
 
 
 def complaint(error: BaseException) -> str | None:
     """The line to print for an error; None if it is a bug."""
-    if isinstance(error, UserError):
-        return str(error)
-    if isinstance(error, OSError) and error.errno in _DISK:
-        where = error.filename or error.filename2 or "a file"
-        return f"can't write {where}: {_DISK[error.errno]}. Finished work is kept."
-    if isinstance(error, OSError) and "requested and" in str(error):  # numpy's short write
-        return f"can't write an array: {_DISK[errno.ENOSPC]}. Finished work is kept."
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for this
-        return "the device's memory is full; set a smaller backend.batch_size. Work is kept."
+    if (line := circumstance(error)) is not None:
+        return line
     if isinstance(error, MissingConfigException):
         return _unknown_choice(error)
     if isinstance(error, OverrideParseException):

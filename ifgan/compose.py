@@ -18,6 +18,9 @@ from ifgan import paths
 from ifgan.errors import UserError
 from ifgan.schema import SCHEMAS, Config
 
+# At import, so that the processes of other launchers (joblib, submitit) have it too.
+OmegaConf.register_new_resolver("ifgan.user_data_dir", paths.user_data_dir, replace=True)
+
 
 class UserConf(SearchPathPlugin):
     """Puts ./conf.local and ~/.config/ifgan before the shipped configuration."""
@@ -34,7 +37,6 @@ def register() -> None:
     for group, options in SCHEMAS.items():
         for name, schema in options.items():
             store.store(group=f"hydra/schema/{group}", name=name, node=schema, provider="ifgan")
-    OmegaConf.register_new_resolver("ifgan.user_data_dir", paths.user_data_dir, replace=True)
     Plugins.instance().register(UserConf)
 
 

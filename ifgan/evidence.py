@@ -27,7 +27,7 @@ class CurvePoint:
     """A fit on fewer faces: quality on held-out faces, cosine of its normal to the full fit's."""
 
     num_samples: int
-    quality: float
+    quality: float | None  # None where the held-out faces are all of one class
     cosine_to_full: float
 
 
@@ -136,10 +136,12 @@ def measured_point(
     """The point of the learning curve of a fit on ``num_samples`` faces."""
     rows = held_out(problem)
     distances = plane.distance(problem.latents[rows])
+    positive = problem.positive[rows]
+    quality: float | None = None
     if continuous:
         quality = spearman(distances, problem.scores[rows])
-    else:
-        quality = auroc(distances, problem.scores[rows] - problem.threshold)
+    elif 0 < positive.sum() < len(positive):
+        quality = auroc(distances, np.where(positive, 1.0, -1.0))
     return CurvePoint(num_samples, quality, float(plane.normal @ full.normal))
 
 

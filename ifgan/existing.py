@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from ifgan.errors import UserError
-from ifgan.files import sha256
+from ifgan.files import sha256_once
 from ifgan.graph import File
 
 
@@ -35,5 +35,5 @@ def tree_sha256(folder: Path) -> str:
     """Hexadecimal SHA-256 over the names and bytes of every file below a directory."""
     found = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        found.update(f"{path.relative_to(folder)}\0{sha256(path)}\n".encode())
+        found.update(f"{path.relative_to(folder)}\0{sha256_once(path)}\n".encode())
     return found.hexdigest()

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ifgan.artifacts import face_name, read_shard
+from ifgan.artifacts import face_name, read_shard, reading
 from ifgan.blocks import Span
 from ifgan.digest import digest
 from ifgan.errors import UserError
@@ -79,12 +79,14 @@ class ShardedFaces:
 
     @classmethod
     def read(cls, folder: Path) -> ShardedFaces:
-        content = read_json(folder / "faces.json")
-        shards = [
-            (Span(shard["first"], shard["stop"]), folder / shard["file"])
-            for shard in content["shards"]
-        ]
-        return cls(content["family"], Span(content["first"], content["stop"]), shards)
+        with reading("faces", folder):
+            content = read_json(folder / "faces.json")
+            shards = [
+                (Span(int(shard["first"]), int(shard["stop"])), folder / str(shard["file"]))
+                for shard in content["shards"]
+            ]
+            span = Span(int(content["first"]), int(content["stop"]))
+            return cls(str(content["family"]), span, shards)
 
     @property
     def seeds(self) -> NDArray[np.int64]:
@@ -97,9 +99,14 @@ class ShardedFaces:
                 members = itertools.islice(
                     read_shard(path), first - shard.first, stop - shard.first
                 )
-                for seed, (name, data) in zip(range(first, stop), members, strict=True):
-                    assert name == face_name(seed), (name, seed)
+                found = 0
+                for seed, (name, data) in zip(range(first, stop), members, strict=False):
+                    if name != face_name(seed):
+                        raise UserError(f"faces in {path} are not of its seeds: {name} at {seed}.")
+                    found += 1
                     yield data
+                if found < stop - first:
+                    raise UserError(f"faces in {path} end before seed {first + found}.")
 
     def chosen(self, seeds: Sequence[int]) -> Iterator[tuple[int, bytes]]:
         wanted = {face_name(seed): seed for seed in seeds}

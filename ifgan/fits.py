@@ -1,6 +1,6 @@
 """Fits of a hyperplane to latents and scores.
 
-Three methods (why: the measurements in docs/):
+Three methods:
 
 - ``linear``: the objective of LinearSVC on all faces, labelled at the classifier's own threshold,
   classes balanced. Ranking by score or regressing on logits would chase whatever else moves a
@@ -18,7 +18,6 @@ Shape legend: M all samples, N those of a fit, D dimensions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +33,7 @@ from ifgan.newton import (
     SquaredInsensitive,
     solve,
 )
+from ifgan.parallel import in_threads
 
 Float32 = NDArray[np.float32]
 
@@ -158,10 +158,8 @@ def choose_c(
 
     Source: the one-standard-error rule, Breiman et al., Classification and Regression Trees.
     """
-    drawn = rng.permutation(rows)[:_CV_SAMPLES]
-    # Deal each class round the folds in random order.
-    order = drawn[np.argsort(targets[drawn] > 0, kind="stable")]
-    fold_of = np.arange(len(order)) % folds
+    order = _drawn_by_class(rows, targets, rng)
+    fold_of = np.arange(len(order)) % folds  # deals each class round the folds
     candidates = sorted(grid)
 
     def held_out_qualities(fold: int) -> list[float]:
@@ -174,12 +172,22 @@ def choose_c(
             advance(1)
         return found
 
-    with ThreadPoolExecutor(workers) as pool:
-        qualities_KC = np.array(list(pool.map(held_out_qualities, range(folds))))
+    qualities_KC = np.array(in_threads(held_out_qualities, range(folds), workers=workers))
     means = qualities_KC.mean(axis=0)
     best = int(means.argmax())
     error = float(qualities_KC[:, best].std(ddof=1) / np.sqrt(folds))
     return float(candidates[int(np.flatnonzero(means >= means[best] - error)[0])])
+
+
+def _drawn_by_class(rows: Rows, targets: Float64, rng: np.random.RandomState) -> Rows:
+    """At most ``_CV_SAMPLES`` rows in random order within each class, one class after the other.
+
+    Of the rarer class as many as may be: up to half.
+    """
+    shuffled = rng.permutation(rows)
+    classes = sorted((shuffled[targets[shuffled] <= 0], shuffled[targets[shuffled] > 0]), key=len)
+    rarer = classes[0][: _CV_SAMPLES // 2]
+    return np.concatenate([rarer, classes[1][: _CV_SAMPLES - len(rarer)]])
 
 
 def otsu(scores_N: NDArray[np.floating]) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
-from ifgan.files import sha256
+from ifgan.files import sha256_once
 from ifgan.graph import File, Identities
 from ifgan.progress import Progress
 from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
@@ -25,7 +25,8 @@ def identify(config: Config) -> Identities:
     UserError
         If a file does not exist, can't be had or can't be read.
     """
-    generator, generator_file = generator_weights(config)
+    # Existing samples need no generator: it is neither fetched nor part of any key.
+    generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
     classifier, classifier_file, columns = _classifier(config.classifier)
     return Identities(
         generator_digest=generator,
@@ -85,7 +86,7 @@ def _classifier(classifier: object) -> tuple[str, File | None, tuple[str, ...]]:
 
     kind = getattr(classifier, "kind", "")
     weights = Path(ifgan.toyfaces.__file__).with_name(f"{kind}.safetensors")
-    return sha256(weights), None, tuple(factor.name for factor in FACTORS)
+    return sha256_once(weights), None, tuple(factor.name for factor in FACTORS)
 
 
 def _file(option: str, given: str) -> File:
@@ -93,6 +94,6 @@ def _file(option: str, given: str) -> File:
     if not path.is_file():
         raise UserError(f"{option} must be an existing file. Got {given}.")
     try:
-        return File(str(path), sha256(path))
+        return File(str(path), sha256_once(path))
     except OSError as error:
         raise UserError(f"{option}: {given} can't be read ({error.strerror}).") from error

@@ -53,7 +53,7 @@ class LoadedGenerator:
         self, z: Tensor | NDArray[np.floating], *, psi: float = 1.0, cutoff: int | None = None
     ) -> Tensor:
         """Map (N, Dz) latents to (N, R, D) w; untruncated unless ``psi`` says otherwise."""
-        z_NDz = torch.as_tensor(np.asarray(z), dtype=torch.float32, device=self.w_avg.device)
+        z_NDz = self._here(z)
         w_NRD = self.network.mapping(z_NDz)
         return truncate(w_NRD, self.w_avg, psi=psi, cutoff=cutoff)
 
@@ -64,7 +64,7 @@ class LoadedGenerator:
         -------
         (N, 3, H, H) float32, clipped to [-1, 1].
         """
-        w_NRD = torch.as_tensor(np.asarray(w), dtype=torch.float32, device=self.w_avg.device)
+        w_NRD = self._here(w)
         if w_NRD.ndim == 2:
             w_NRD = w_NRD[:, None].expand(-1, self.network.num_ws, -1)
         expected = (self.network.num_ws, self.network.w_dim)
@@ -74,6 +74,10 @@ class LoadedGenerator:
                 f"got {tuple(w_NRD.shape)}"
             )
         return self.network.synthesis(w_NRD).clamp(-1, 1)
+
+    def _here(self, latents: Tensor | NDArray[np.floating]) -> Tensor:
+        tensor = latents if isinstance(latents, Tensor) else torch.from_numpy(np.asarray(latents))
+        return tensor.to(self.w_avg.device, torch.float32)
 
     def sample(
         self, seeds: Sequence[int], *, psi: float | None = None, cutoff: int | None = None

@@ -92,9 +92,16 @@ class Result:
             f"  boundary  {folder}/boundary.npy",
             f"  report    {folder}/report.html",
             *(f"  warning   {warning}" for warning in metrics["warnings"]),
-            f"  next      open the report; sampler.num_samples={2 * metrics['num_samples']} would "
-            "keep these faces and add as many",
+            f"  next      {_next(job.config)}",
         ]
+
+
+def _next(config: Config) -> str:
+    """What a person may do with the result."""
+    if config.sampler.uri or config.classifier.kind == "scores":
+        return "open the report; more scored faces would sharpen it"
+    more = 2 * config.sampler.num_samples
+    return f"open the report; sampler.num_samples={more} would keep these faces and add as many"
 
 
 def _short(path: Path) -> Path:

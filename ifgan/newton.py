@@ -32,7 +32,7 @@ Rows = NDArray[np.intp]
 _BLOCK = 4096
 _KEPT = 16 * 2**20  # numbers of scaled latents that are kept rather than made anew in each pass
 _MAX_STEPS = 60
-_TOLERANCE = 1e-9  # of the gradient, relative to that at zero
+_TOLERANCE = 1e-9  # of the gradient, relative to that where the fit starts
 _RIDGE = 1e-10  # on the intercept, so that the system is never singular
 
 

@@ -119,6 +119,12 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
     )
 
 
+def size_of_ends(settings: SvmSettings, count: int) -> int:
+    """Faces that ``chosen_num_or_ratio`` takes from either end of ``count`` ranked ones."""
+    value = settings.chosen_num_or_ratio
+    return min(int(count * value) if value <= 1 else int(value), count // 2)
+
+
 def _column(settings: SvmSettings, scores: Scores) -> tuple[ScoreColumn, NDArray[np.float32]]:
     names = [column.name for column in scores.columns]
     if settings.column not in names:
@@ -157,8 +163,7 @@ def _labels(
     """Targets of all samples, and the rows of the negative and of the positive labelled ones."""
     if settings.method == "interfacegan":
         count = len(scores_N)
-        value = settings.chosen_num_or_ratio
-        chosen = min(int(count * value) if value <= 1 else int(value), count // 2)
+        chosen = size_of_ends(settings, count)
         ranking = np.argsort(-scores_N, kind="stable")
         targets = np.zeros(count)
         targets[ranking[:chosen]], targets[ranking[count - chosen :]] = 1.0, -1.0
@@ -172,7 +177,7 @@ def _split(
 ) -> tuple[Rows, Rows]:
     """Each class shuffled, then cut at ``split_ratio``."""
     # Cross-validation needs every fold to hold both classes, on either side of the cut.
-    needed = 2 * settings.folds
+    needed = 2 * settings.folds if settings.c is None else 2
     smaller = min(groups, key=len)
     train, validation = [], []
     for rows in groups:
@@ -204,10 +209,5 @@ def _warnings(settings: SvmSettings, positive_N: NDArray[np.bool_]) -> tuple[str
         warnings.append(
             f"only {rarer} of {count:,} faces are in the rarer class of '{settings.attribute}'; "
             f"about {more:,} more faces would make it {_ENOUGH}"
-        )
-    if settings.method != "interfacegan" and settings.chosen_num_or_ratio != 0.02:
-        warnings.append(
-            f"svm.chosen_num_or_ratio is ignored by svm.method={settings.method}; "
-            "only interfacegan uses it"
         )
     return tuple(warnings)

@@ -7,6 +7,7 @@ result; options of ``backend`` never do.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,10 +57,8 @@ class Toyfaces(Generator):
     resolution: int = 64
 
     def __post_init__(self) -> None:
-        if self.resolution not in (64, 128, 256, 512):
-            raise UserError(
-                f"generator.resolution must be 64, 128, 256 or 512. Got {self.resolution}."
-            )
+        if self.resolution not in (64, 128, 256):
+            raise UserError(f"generator.resolution must be 64, 128 or 256. Got {self.resolution}.")
 
 
 @dataclass
@@ -146,6 +145,8 @@ class Svm:
     def __post_init__(self) -> None:
         _one_of("svm.method", self.method, METHODS)
         _one_of("svm.space", self.space, SPACES)
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise UserError(f"svm.threshold must be a finite number or null. Got {self.threshold}.")
         if self.c is not None:
             _positive("svm.c", self.c)
         if not self.c_grid:

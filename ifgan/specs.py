@@ -67,7 +67,7 @@ class SvmSettings:
     Parameters
     ----------
     column : what the classifier calls the attribute.
-    threshold : score from which a face counts as positive; None: the classifier's own.
+    threshold : score above which a face counts as positive; None: the classifier's own.
     c : regularisation of the SVM; None: chosen from ``c_grid`` by cross-validation.
     """
 

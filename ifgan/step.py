@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -22,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ifgan.errors import UserError, choices
+from ifgan.errors import UserError, choices, circumstance
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, Settings, StepSpec, settings_from_dict, settings_to_dict
@@ -167,6 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", help=f"one of {', '.join(STEPS)}")
     parser.add_argument("--executor-input", required=True, metavar="JSON")
     options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")  # progress, for the console
     try:
         message = json.loads(options.executor_input)
         if not isinstance(message, dict):
@@ -176,16 +178,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 scratch=Path(scratch),
                 blocks=Path(os.environ.get("IFGAN_BLOCKS", f"{scratch}/blocks")),
                 device=os.environ.get("IFGAN_DEVICE", "auto"),
-                batch_size=int(os.environ.get("IFGAN_BATCH_SIZE", "64")),
-                workers=int(os.environ.get("IFGAN_WORKERS", os.cpu_count() or 1)),
+                batch_size=_count("IFGAN_BATCH_SIZE", 64),
+                workers=_count("IFGAN_WORKERS", os.cpu_count() or 1),
                 progress=Progress(options.name),
             )
             execute(options.name, message, runtime)
     except json.JSONDecodeError as error:
         return _fail(f"--executor-input is not JSON ({error}).")
-    except UserError as error:
-        return _fail(str(error))
+    except Exception as error:
+        line = circumstance(error)
+        if line is None:
+            raise
+        return _fail(line)
     return 0
+
+
+def _count(variable: str, default: int) -> int:
+    given = os.environ.get(variable, str(default))
+    if not given.isdigit() or int(given) < 1:
+        raise UserError(f"{variable} must be a whole number above 0. Got '{given}'.")
+    return int(given)
 
 
 def _fail(message: str) -> int:

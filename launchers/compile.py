@@ -19,7 +19,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any, get_origin, get_type_hints
 
 from ifgan import paths
@@ -124,6 +124,11 @@ def imports(graph: Graph, root: str | None) -> dict[str, File]:
 
 def _weights_uri(root: str | None, file: File) -> str:
     """Below the root, named by the file's bytes; its suffix stays, for it says the format."""
+    if PurePath(file.path).suffix == "" and Path(file.path).is_dir():
+        raise UserError(
+            f"sampler=existing must run with backend=local so far. Got {PurePath(file.path).name} "
+            "for a compiled backend, which imports single files only."
+        )
     if root is None:
         raise UserError(
             f"backend.pipeline_root must be set, because {PurePath(file.path).name} is imported "

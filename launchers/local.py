@@ -17,7 +17,6 @@ import os
 import platform
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import ifgan
 from ifgan import step
 from ifgan.blas import one_thread_each
 from ifgan.graph import File, Graph, Node, merge
+from ifgan.parallel import in_threads
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
 from ifgan.schema import Local
@@ -42,17 +42,24 @@ def execute(backend: Local, targets: Iterable[Node], store: Store) -> dict[str, 
     for name, group in itertools.groupby(graph.values(), key=lambda node: node.step):
         nodes = list(group)
         abreast = min(backend.workers, len(nodes)) if name == "svm" else 1
-        make = functools.partial(_outcome, outcomes=outcomes, backend=backend, store=store)
+        # A second thread for each uses the core that its neighbours leave at the end.
+        threads = backend.workers if abreast == 1 else min(backend.workers, 2)
+        make = functools.partial(
+            _outcome, outcomes=outcomes, backend=backend, store=store, threads=threads
+        )
         # Only fits leave this thread, so that Ctrl-C stops rendering at once.
         if abreast == 1:
             outcomes.update({node.key: make(node) for node in nodes})
         else:
-            with one_thread_each(), ThreadPoolExecutor(abreast) as pool:
-                outcomes.update(zip([n.key for n in nodes], pool.map(make, nodes), strict=True))
+            with one_thread_each():
+                found = in_threads(make, nodes, workers=abreast)
+            outcomes.update(zip([node.key for node in nodes], found, strict=True))
     return outcomes
 
 
-def _outcome(node: Node, *, outcomes: dict[str, Outcome], backend: Local, store: Store) -> Outcome:
+def _outcome(
+    node: Node, *, outcomes: dict[str, Outcome], backend: Local, store: Store, threads: int
+) -> Outcome:
     """Find or make one node; errors become part of the outcome."""
     for source in node.inputs.values():
         if not isinstance(source, File) and outcomes[source.node.key].error:
@@ -64,14 +71,14 @@ def _outcome(node: Node, *, outcomes: dict[str, Outcome], backend: Local, store:
             with store.lock(node.key):
                 found = store.find(node)  # another process may have made it meanwhile
                 if found is None:
-                    return _made(node, backend, store, label)
+                    return _made(node, backend, store, threads, label)
         log.info("%-16s %s finished earlier", label, node.key[:8])
         return Outcome(found, cached=True)
     except Exception as error:  # kept whole, and raised by the jobs that need this node
         return Outcome(None, error=error)
 
 
-def _made(node: Node, backend: Local, store: Store, label: str) -> Outcome:
+def _made(node: Node, backend: Local, store: Store, threads: int, label: str) -> Outcome:
     started = time.monotonic()
     with store.scratch(node.key) as scratch:
         built = scratch / "node"
@@ -81,7 +88,7 @@ def _made(node: Node, backend: Local, store: Store, label: str) -> Outcome:
             blocks=store.root / "blocks",
             device=backend.device,
             batch_size=backend.batch_size,
-            workers=backend.workers,
+            workers=threads,
             progress=Progress(label),
         )
         step.execute(node.step, message(node, store, built, scratch / "output.json"), runtime)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,13 +61,26 @@ class Session:
                 log.info("%d jobs share a graph of %d steps", len(group), len(merge(targets)))
             outcomes = execute(targets, store)
             self.outcomes.update({(place, key): outcome for key, outcome in outcomes.items()})
+            failed = [job for job in group if outcomes[job.target.key].error]
+            if len(failed) > 1:  # Hydra raises the first one's error, and only that
+                names = ", ".join(dict.fromkeys(job.config.attribute.name for job in failed))
+                log.error(
+                    "%d of %d jobs failed: %s; see their logs", len(failed), len(group), names
+                )
 
     def forget_unstarted(self) -> None:
         """Remove the directory that Hydra made for a run that was refused before it began."""
-        if not self.started and self.folder is not None and self.folder.is_dir():
-            written = {path.name for path in self.folder.iterdir()}
-            if written <= {".hydra", "multirun.yaml", "ifgan.log"}:
-                shutil.rmtree(self.folder)
+        if self.started or self.folder is None or not self.folder.is_dir():
+            return
+        ours = [self.folder / "multirun.yaml", *self.folder.glob(".hydra/*.yaml")]
+        log_file = self.folder / "ifgan.log"
+        if log_file.exists() and log_file.stat().st_size == 0:
+            ours.append(log_file)
+        for path in ours:
+            path.unlink(missing_ok=True)
+        for folder in (self.folder / ".hydra", self.folder):
+            with contextlib.suppress(OSError):  # not empty: there is something of the user's
+                folder.rmdir()
 
     def outcomes_of(self, job: Job) -> list[tuple[Node, Outcome]]:
         """The job's nodes with their outcomes, executing them if no sweep has."""

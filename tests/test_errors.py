@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +25,15 @@ WRONG = {
     "sampler.truncation_psi=7": ("sampler.truncation_psi", "Got 7"),
     "sampler.truncation_psi=nan": ("sampler.truncation_psi", "Got nan"),
     "svm.space=q": ("svm.space", "Choose one of: w, z"),
+    "svm.threshold=nan": ("svm.threshold", "finite"),
+    "svm.threshold=inf": ("svm.threshold", "finite"),
     "svm.c=-1": ("svm.c", "above 0"),
     "svm.c_grid=[]": ("svm.c_grid", "empty"),
     "svm.folds=1": ("svm.folds", "[2, 20]"),
     "svm=svr": ("svm", "Choose one of: auto, interfacegan, linear, regression"),
     "backend.device=tpu": ("backend.device", "Choose one of: auto, cpu, cuda"),
     "backend=vertx": ("backend", "Did you mean 'vertex'?"),
+    "generator.resolution=512": ("generator.resolution", "64, 128 or 256"),
     "generator.resolution=100": ("generator.resolution", "Got 100"),
     "generator=checkpoint": ("generator.path", "must be given"),
     "objective=beauty": ("objective", "Choose one of"),
@@ -128,3 +133,28 @@ def test_an_unwritable_directory_is_one_line(shell: Shell, tmp_path: Path) -> No
         (tmp_path / "closed").mkdir(mode=0o500)
         line = _one_error(shell.run(f"store={tmp_path / 'closed'}"))
     assert "store must be a directory that can be written to" in line
+
+
+def test_foreign_faces_and_latents_are_one_line(shell: Shell) -> None:
+    shell.ok("sampler.num_samples=60")
+    [node] = [path.parent for path in shell.store.glob("*/faces")]
+    foreign = shell.folder / "foreign"
+    damages: list[tuple[Callable[[], object], str]] = [
+        (lambda: (foreign / "faces" / "faces.json").write_text("{}"), "faces in"),
+        (lambda: next(foreign.glob("faces/*.tar")).write_bytes(b"no tar at all"), "faces in"),
+        (lambda: (foreign / "latents" / "truth.npz").write_bytes(b"PK"), "latents in"),
+        (lambda: (foreign / "latents" / "w.npy").write_bytes(b"\x93NUMPY"), "latents in"),
+    ]
+    for damage, said in damages:
+        shutil.copytree(node, foreign)
+        damage()
+        line = _one_error(shell.run("sampler=existing", "sampler.uri=foreign"))
+        assert said in line and "can't be read" in line
+        shutil.rmtree(foreign)
+
+
+def test_a_refused_run_leaves_the_users_own_directory_alone(shell: Shell) -> None:
+    (shell.folder / "mine").mkdir()
+    (shell.folder / "mine" / "notes.txt").write_text("keep")
+    _one_error(shell.run("hydra.run.dir=mine", "svm.space=q"))
+    assert [path.name for path in (shell.folder / "mine").iterdir()] == ["notes.txt"]

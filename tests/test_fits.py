@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC, LinearSVC, LinearSVR
 
-from ifgan import fits, newton, problem
+from ifgan import evidence, fits, newton, problem
 from ifgan.blas import one_thread_each
 from ifgan.errors import UserError
 from ifgan.runtime import Runtime
@@ -247,3 +247,41 @@ def test_neighbouring_fits_in_threads_do_not_change_a_bit(tmp_path: Path) -> Non
     for path in (p for p in alone.rglob("*") if p.is_file()):
         for folder in beside:
             assert path.read_bytes() == (folder / path.relative_to(alone)).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_very_rare_attribute_is_in_every_fold(seed: int) -> None:
+    """12 positives of 10,000: the smallest number that a split accepts."""
+    latents, scores, _ = planted.world(10_000, 16, seed=seed)
+    targets = scores - np.sort(scores)[-12] + 1e-9
+    chosen = fits.choose_c(
+        fits.fit_linear,
+        latents.astype(np.float32),
+        np.arange(10_000),
+        targets,
+        grid=[1e-3, 1e-2],
+        folds=4,
+        quality=evidence.auroc,
+        rng=np.random.RandomState(seed),
+        workers=1,
+        advance=lambda n: None,
+    )
+    assert chosen in (1e-3, 1e-2)
+
+
+def test_held_out_faces_of_one_class_give_a_boundary_without_auroc(tmp_path: Path) -> None:
+    inputs = planted.write(tmp_path / "in", *planted.world(400))
+    folder = _run(tmp_path / "out", inputs, method="interfacegan", c=1.0, threshold=100.0)
+    found = json.loads((folder / "metrics").read_text())
+    assert found["auroc"] is None and found["validation_accuracy"] > 0.5
+    assert all(point["quality"] is None for point in found["learning_curve"])
+    assert "<html" in (folder / "report").read_text()
+
+
+def test_the_reference_takes_as_few_faces_as_it_can_split(tmp_path: Path) -> None:
+    """Top and bottom 2 % of 400 are 8 each; without a search for C that is enough."""
+    inputs = planted.write(tmp_path / "in", *planted.world(400))
+    task = problem.read(
+        planted.settings(method="interfacegan", c=1.0), inputs["latents"], inputs["scores"]
+    )
+    assert (len(task.train), len(task.validation)) == (10, 6)

@@ -18,6 +18,7 @@ LAYERS = (
         "ifgan.paths",
         "ifgan.files",
         "ifgan.locks",
+        "ifgan.parallel",
         "ifgan.digest",
         "ifgan.seeds",
         "ifgan.specs",

@@ -95,6 +95,18 @@ def test_hydras_basic_launcher_gives_the_same_boundaries(swept: Shell, shell: Sh
         assert merged[name] == data, name
 
 
+def test_joblib_replaces_the_launcher_and_the_store_does_the_sharing(
+    swept: Shell, shell: Shell
+) -> None:
+    jobs = ("-m", "attribute=smile,age", SMALL)
+    shell.ok(*jobs, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    merged = artifact_bytes.of_store(swept.store)
+    found = artifact_bytes.of_store(shell.store)
+    assert artifact_bytes.steps_of(shell.store) == ["classifier", "sampler", "svm", "svm"]
+    for name, data in found.items():
+        assert merged[name] == data, name
+
+
 def test_one_wrong_job_stops_the_sweep_before_anything_runs(shell: Shell) -> None:
     refused = shell.run("-m", "attribute=smile,gender", SMALL)
     assert refused.returncode == 1
@@ -130,3 +142,19 @@ def test_ctrl_c_says_what_to_do_and_exits_with_130(shell: Shell) -> None:
     assert process.returncode == 130
     assert err.strip().splitlines()[-1].startswith("interrupted; finished work is kept")
     assert "Traceback" not in err
+
+
+def test_ctrl_c_does_not_wait_for_a_fit(shell: Shell) -> None:
+    """An SVC on both halves of the faces takes long; an interrupt does not."""
+    shell.ok("sampler.num_samples=4000")
+    slow = ("svm=interfacegan", "svm.chosen_num_or_ratio=0.5", "svm.c=1000")
+    process = shell.popen("sampler.num_samples=4000", *slow)
+    deadline = time.monotonic() + 60
+    while not [*shell.store.glob(".scratch/*/outputs-*/boundary")]:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    process.communicate(timeout=60)
+    assert process.returncode == 130 and time.monotonic() - sent < 3

@@ -96,7 +96,7 @@ METRICS: dict[str, Metric] = {
         "directions than along others.",
         fraction,
     ),
-    "C": Metric(
+    "c": Metric(
         "C", "Inverse strength of the regularisation that the fit used.", lambda c: f"{c:g}"
     ),
 }

@@ -32,10 +32,12 @@ def report_data(
     """Everything on the page."""
     negatives, middle, positives = _strip(task, distances, thumbnails)
     latents, scores = task.latents_provenance, task.scores_provenance
+    # A score file does not say what its numbers are; those of a quantity are values.
+    logit = task.column.kind == "logit" and settings.kind == "binary"
     return ReportData(
         attribute=settings.attribute,
         kind="binary" if settings.kind == "binary" else "continuous",
-        score_kind="logit" if task.column.kind == "logit" else "value",
+        score_kind="logit" if logit else "value",
         score_unit=task.column.unit,
         space="z" if settings.space == "z" else "w",
         metrics=metrics,
@@ -45,7 +47,9 @@ def report_data(
         threshold=task.threshold,
         roc=None if roc is None else roc[:2],
         learning_curve=[
-            LearningPoint(point.num_samples, point.quality, point.cosine_to_full) for point in curve
+            LearningPoint(point.num_samples, point.quality, point.cosine_to_full)
+            for point in curve
+            if point.quality is not None
         ],
         negatives=negatives,
         boundary=middle,

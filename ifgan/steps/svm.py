@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ifgan.evidence import CurvePoint
 from ifgan.files import write_json
 from ifgan.fits import FITS, Hyperplane, choose_c
 from ifgan.newton import Float64
+from ifgan.parallel import in_threads
 from ifgan.problem import Problem, Rows
 from ifgan.report import render
 from ifgan.runtime import Runtime
@@ -122,10 +122,9 @@ def _solve(settings: SvmSettings, task: Problem, runtime: Runtime) -> _Solution:
         subsets = evidence.nested_subsets(task, curve_rng)
         # The reference's boundary is that of the training faces; ours uses all labelled ones.
         whole = task.train if settings.method == "interfacegan" else task.labelled
-        with ThreadPoolExecutor(runtime.workers) as pool:
-            trained, final, first, second, *partial = pool.map(
-                fitted, [task.train, whole, one, other, *subsets]
-            )
+        trained, final, first, second, *partial = in_threads(
+            fitted, [task.train, whole, one, other, *subsets], workers=runtime.workers
+        )
     points = [
         evidence.measured_point(task, plane, len(rows), full=final, continuous=continuous)
         for plane, rows in zip([*partial, trained], [*subsets, task.train], strict=True)
@@ -136,8 +135,7 @@ def _solve(settings: SvmSettings, task: Problem, runtime: Runtime) -> _Solution:
 def _metrics(settings: SvmSettings, task: Problem, solution: _Solution) -> dict[str, float | None]:
     """The scalars of metrics.json; what can't be measured is null."""
     count = len(task.scores)
-    value = settings.chosen_num_or_ratio
-    ends = min(int(count * value) if value <= 1 else int(value), count // 2)
+    ends = problem.size_of_ends(settings, count)
     measured = {
         **evidence.accuracies(task, solution.trained, ends=ends),
         **evidence.ranking_quality(task, solution.trained),

@@ -26,9 +26,7 @@ from ifgan.toyfaces.batching import in_groups
 from ifgan.toyfaces.networks import IMAGE_SIZE, FaceNet
 from ifgan.toyfaces.traits import FACTORS
 
-COLUMNS = tuple(
-    Column(f.name, f.kind, f.unit, 0.0 if f.kind == "logit" else None) for f in FACTORS
-)
+COLUMNS = tuple(Column(f.name, f.kind, f.unit, 0.0 if f.kind == "logit" else None) for f in FACTORS)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """See toy faces: a grid of random ones, or a row for every factor.
 
-    python -m ifgan.toyfaces.grid faces.png --seeds 0-63 --columns 8
-    python -m ifgan.toyfaces.grid factors.png --sweep --resolution 128
+python -m ifgan.toyfaces.grid faces.png --seeds 0-63 --columns 8
+python -m ifgan.toyfaces.grid factors.png --sweep --resolution 128
 """
 
 from __future__ import annotations

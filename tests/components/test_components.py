@@ -197,9 +197,7 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
         STEPS["classifier"],
     )
     found = run_as_in_image(
-        SvmSettings(
-            "smile", "smile", "binary", "linear", "w", None, 0.01, [0.01], 2, 0.02, 0.7, 0
-        ),
+        SvmSettings("smile", "smile", "binary", "linear", "w", None, 0.01, [0.01], 2, 0.02, 0.7, 0),
         {"latents": drawn["latents"], **scored},
         tmp_path / "svm",
         STEPS["svm"],

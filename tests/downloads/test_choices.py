@@ -74,9 +74,7 @@ def test_a_digest_that_is_none_is_refused(given: str) -> None:
         composed("generator=checkpoint", "generator.path=x", f"generator.sha256='{given}'")
 
 
-def test_a_downloaded_network_enters_the_graph_by_its_bytes(
-    served: Served, tmp_path: Path
-) -> None:
+def test_a_downloaded_network_enters_the_graph_by_its_bytes(served: Served, tmp_path: Path) -> None:
     config = composed(
         "generator=checkpoint",
         f"generator.path={served.url}/net.safetensors",

@@ -123,8 +123,7 @@ def parameters(pipeline: Pipeline, name: str) -> dict[str, Any]:
     required = {key for key, definition in declared.items() if not definition.is_optional}
     assert required <= set(given), name
     values = {
-        key: json_format.MessageToDict(value.runtime_value.constant)
-        for key, value in given.items()
+        key: json_format.MessageToDict(value.runtime_value.constant) for key, value in given.items()
     }
     for key, value in values.items():
         kind = pipeline_spec_pb2.ParameterType.ParameterTypeEnum.Name(declared[key].parameter_type)

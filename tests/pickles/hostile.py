@@ -242,8 +242,11 @@ VALUES: dict[str, Case] = {
     "a big-endian archive": (a.file(a.loaded(a.archive(byteorder="big"))), "not little-endian"),
     "half an archive": (a.file(a.loaded(a.archive()[:200])), "no uncompressed zip"),
     "an array of objects": (
-        a.file(a.array(a.group(b"K\x01"), a.call("numpy", "dtype", a.text("O8"), b"\x89", b"\x88"),
-                       b"]Na")),
+        a.file(
+            a.array(
+                a.group(b"K\x01"), a.call("numpy", "dtype", a.text("O8"), b"\x89", b"\x88"), b"]Na"
+            )
+        ),
         "dtype 'O8'",
     ),
     "an array of records": (
@@ -313,7 +316,10 @@ BOMBS: dict[str, Case] = {
     "doubled modules": (_module_bomb(100), "1,000,000 operations"),
     "a set made again and again": (
         a.file(
-            a.name("builtins", "set") + b"\x940](" + a.text("x") * 300_000 + b"e\x85\x940"
+            a.name("builtins", "set")
+            + b"\x940]("
+            + a.text("x") * 300_000
+            + b"e\x85\x940"
             + b"h\x00h\x01R0" * 150_000
         ),
         "1,000,000 operations",
@@ -321,15 +327,21 @@ BOMBS: dict[str, Case] = {
     "too much text": (a.file(b"](" + a.text("x" * 2**20) * 40 + b"e"), "bytes of text"),
     "text encoded again and again": (
         a.file(
-            a.name("_codecs", "encode") + b"\x940" + a.text("x" * 2**20) + a.text("latin1")
-            + b"\x86\x940" + b"h\x00h\x01R" * 1000
+            a.name("_codecs", "encode")
+            + b"\x940"
+            + a.text("x" * 2**20)
+            + a.text("latin1")
+            + b"\x86\x940"
+            + b"h\x00h\x01R" * 1000
         ),
         "bytes of text",
     ),
     "a storage loaded again and again": (
         a.file(
-            a.name("torch.storage", "_load_from_bytes") + b"\x940"
-            + a.data(a.legacy(numel=2**20, elements=bytes(2**22))) + b"\x85\x940"
+            a.name("torch.storage", "_load_from_bytes")
+            + b"\x940"
+            + a.data(a.legacy(numel=2**20, elements=bytes(2**22)))
+            + b"\x85\x940"
             + b"h\x00h\x01R" * 300_000
         ),
         "1,000,000 operations",

@@ -26,9 +26,7 @@ def test_it_is_a_generator() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
-def test_faces_are_the_same_bits_in_every_batch(
-    batch: int, generator: ToyFaces, z: Tensor
-) -> None:
+def test_faces_are_the_same_bits_in_every_batch(batch: int, generator: ToyFaces, z: Tensor) -> None:
     w_NRD = generator.mapping(z)
     images = generator.synthesis(w_NRD)
     for start in (0, 41):
@@ -143,9 +141,7 @@ def test_truth_names_factors_as_rendered_and_unit_directions(
         assert (change >= -1e-5).all() and change.mean() > 0
 
 
-def test_the_same_latent_gives_the_picture_of_this_revision(
-    generator: ToyFaces, z: Tensor
-) -> None:
+def test_the_same_latent_gives_the_picture_of_this_revision(generator: ToyFaces, z: Tensor) -> None:
     # Fails when pictures change: raise generator.REVISION, train the classifiers, then this.
     images = generator.synthesis(generator.mapping(z[:4]))
     assert generator.digest == "toyfaces-1-64"

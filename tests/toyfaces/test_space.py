@@ -71,9 +71,7 @@ def test_age_and_eyeglasses_share_a_cosine_of_0_4_and_no_other_pair_shares_any(
     assert np.abs(sigma_cosine_FF[others]).max() < 0.10
 
 
-def test_factors_are_close_to_linear_in_w_and_not_in_z(
-    space: Space, z: Tensor, w: Tensor
-) -> None:
+def test_factors_are_close_to_linear_in_w_and_not_in_z(space: Space, z: Tensor, w: Tensor) -> None:
     factors_NF = factor_values((w - space.w_avg) @ space.readout.T)
     for f, name in enumerate(NAMES):
         in_w = np.corrcoef(w @ space.w_directions[f], factors_NF[:, f])[0, 1]
