@@ -104,7 +104,7 @@ def test_help_is_quick_and_shows_examples(shell: Shell) -> None:
     started = time.monotonic()
     shown = shell.ok("--help").stdout
     assert time.monotonic() - started < 2  # a second on an idle machine
-    assert "attribute: age, beard, eyeglasses" in shown
+    assert "attribute: age, bald, bangs, beard, eyeglasses" in shown
     assert "python -m ifgan -m attribute=smile,age,eyeglasses" in shown
 
 
