@@ -8,9 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifgan.artifacts import KnownTruth, Latents, ScoreColumn, Scores, write_shard
-from ifgan.specs import SvmSettings
+from ifgan.specs import SamplerSettings, SvmSettings
 
 Float64 = NDArray[np.float64]
+
+
+#: A small draw of the embedded generator, to be varied with dataclasses.replace.
+TOYFACES = SamplerSettings(
+    generator="toyfaces",
+    generator_digest="d",
+    resolution=64,
+    precision="float32",
+    class_label=None,
+    exit_resolution=None,
+    num_samples=60,
+    seed=0,
+    truncation_psi=1.0,
+    truncation_cutoff=None,
+    align="none",
+    image_size=64,
+)
 
 
 def settings(**changes: object) -> SvmSettings:

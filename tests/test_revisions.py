@@ -6,6 +6,7 @@ raising one, ``python -m tests.test_revisions`` writes the new golden values.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from ifgan import step
 from ifgan.artifacts import read_shard
 from ifgan.images import decode
 from ifgan.runtime import Runtime
-from ifgan.specs import STEPS, ClassifierSettings, SamplerSettings, Settings
+from ifgan.specs import STEPS, ClassifierSettings, Settings
 from tests import planted
 
 GOLDEN = Path(__file__).with_name("golden_revisions.json")
@@ -40,18 +41,12 @@ def observed(folder: Path) -> dict[str, dict[str, object]]:
     """A few numbers of each step's output, by which any change of meaning would show."""
     sampled = _execute(
         "sampler",
-        SamplerSettings(
-            generator="toyfaces",
+        dataclasses.replace(
+            planted.TOYFACES,
             generator_digest="golden",
-            resolution=64,
-            precision="float32",
-            class_label=None,
-            exit_resolution=None,
             num_samples=20,
             seed=5,
             truncation_psi=0.8,
-            truncation_cutoff=None,
-            align="none",
             image_size=48,
         ),
         {},

@@ -21,21 +21,7 @@ from ifgan.specs import SamplerSettings
 from ifgan.steps import sampler
 from ifgan.toyfaces import ToyFaces
 from tests import small_network
-
-TOYFACES = SamplerSettings(
-    generator="toyfaces",
-    generator_digest="d",
-    resolution=64,
-    precision="float32",
-    class_label=None,
-    exit_resolution=None,
-    num_samples=60,
-    seed=0,
-    truncation_psi=1.0,
-    truncation_cutoff=None,
-    align="none",
-    image_size=64,
-)
+from tests.planted import TOYFACES
 
 
 def _run(folder: Path, settings: SamplerSettings, weights: Path | None = None) -> Path:
