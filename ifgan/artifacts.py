@@ -67,12 +67,7 @@ class Latents:
         np.save(folder / "w.npy", self.w)
         np.save(folder / "w_avg.npy", self.w_avg)
         if self.truth:
-            _write_npz(
-                folder / "truth.npz",
-                names=np.array(self.truth.names),
-                factors=self.truth.factors,
-                **{f"{space}_directions": d for space, d in self.truth.directions.items()},
-            )
+            write_truth(folder, self.truth)
         write_json(folder / "latents.json", self.provenance)
 
     @classmethod
@@ -81,21 +76,13 @@ class Latents:
         with reading("latents", folder):
             if not (folder / "latents.json").exists():
                 return cls._read_plain(folder)
-            truth = None
-            if (folder / "truth.npz").exists():
-                with np.load(folder / "truth.npz") as file:
-                    truth = KnownTruth(
-                        names=tuple(str(name) for name in file["names"]),
-                        factors=file["factors"],
-                        directions={key: file[f"{key}_directions"] for key in ("w", "z")},
-                    )
             latents = cls(
                 seeds=np.load(folder / "seeds.npy"),
                 z=np.load(folder / "z.npy", mmap_mode="r"),
                 w=np.load(folder / "w.npy", mmap_mode="r"),
                 w_avg=np.load(folder / "w_avg.npy"),
                 provenance=read_json(folder / "latents.json"),
-                truth=truth,
+                truth=read_truth(folder),
             )
             count = len(latents.seeds)
             if not count == len(latents.z) == len(latents.w):
@@ -126,6 +113,28 @@ class Latents:
                 "truncation_cutoff": None,
                 "device_class": "unknown",
             },
+        )
+
+
+def write_truth(folder: Path, truth: KnownTruth) -> None:
+    """Write ``truth.npz`` beside the latents."""
+    _write_npz(
+        folder / "truth.npz",
+        names=np.array(truth.names),
+        factors=truth.factors,
+        **{f"{space}_directions": d for space, d in truth.directions.items()},
+    )
+
+
+def read_truth(folder: Path) -> KnownTruth | None:
+    """What ``write_truth`` wrote; None where the generator knows no truth."""
+    if not (folder / "truth.npz").exists():
+        return None
+    with np.load(folder / "truth.npz", allow_pickle=False) as file:
+        return KnownTruth(
+            names=tuple(str(name) for name in file["names"]),
+            factors=file["factors"],
+            directions={key: file[f"{key}_directions"] for key in ("w", "z")},
         )
 
 

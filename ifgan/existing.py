@@ -21,14 +21,18 @@ def existing_samples(uri: str) -> tuple[File, File]:
     folder = Path(uri).expanduser().absolute()
     if (folder / "latents").is_dir() and (folder / "faces").is_dir():
         latents, faces = folder / "latents", folder / "faces"
-        return File(str(latents), tree_sha256(latents)), File(str(faces), tree_sha256(faces))
+        return _folder(latents), _folder(faces)
     if all((folder / name).exists() for name in ("latents.npy", "seeds.npy", "images")):
-        whole = File(str(folder), tree_sha256(folder))
+        whole = _folder(folder)
         return whole, whole
     raise UserError(
         "sampler.uri must be a directory with latents/ and faces/, or with latents.npy, seeds.npy "
         f"and images/. Got {uri}."
     )
+
+
+def _folder(path: Path) -> File:
+    return File(str(path), tree_sha256(path), folder=True)
 
 
 def tree_sha256(folder: Path) -> str:

@@ -7,7 +7,9 @@ a sweep is uniting their nodes by key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,16 +24,25 @@ from ifgan.specs import (
     Settings,
     StepSpec,
     SvmSettings,
+    numbered_parts,
     settings_to_dict,
 )
 
 
 @dataclass(frozen=True)
 class File:
-    """A file or directory that the graph imports; its bytes are its identity, not its path."""
+    """A file or directory that the graph imports; its bytes are its identity, not its path.
+
+    Parameters
+    ----------
+    path : where it lies on this machine.
+    sha256 : of its bytes, or of a directory's names and bytes.
+    folder : whether it is a directory.
+    """
 
     path: str
     sha256: str
+    folder: bool = False
 
     def as_path(self) -> Path:
         """Where it lies."""
@@ -116,30 +127,35 @@ def build(config: Config, identities: Identities) -> Node:
     UserError
         If the classifier does not score the attribute.
     """
-    latents, faces = identities.existing or _sampled(config, identities)
-    classifier = Node(
+    samples: Sequence[tuple[Output | File, Output | File]] = (
+        [identities.existing] if identities.existing else _sampled(config, identities)
+    )
+    sources: dict[str, Output | File] = {}
+    for part, (latents, faces) in enumerate(samples):
+        classifier = _classifier(config, identities, faces)
+        made: dict[str, Output | File] = {
+            "latents": latents,
+            "scores": Output(classifier, "scores"),
+            "thumbnails": Output(classifier, "thumbnails"),
+        }
+        for name, source in made.items():
+            sources[numbered_parts(name, len(samples))[part]] = source
+    return Node("svm", _svm_settings(config, identities), sources)
+
+
+def _classifier(config: Config, identities: Identities, faces: Output | File) -> Node:
+    weights = identities.classifier_file
+    return Node(
         "classifier",
         ClassifierSettings(
             classifier=config.classifier.kind, classifier_digest=identities.classifier_digest
         ),
-        {
-            "faces": faces,
-            **({"weights": identities.classifier_file} if identities.classifier_file else {}),
-        },
-    )
-    return Node(
-        "svm",
-        _svm_settings(config, identities),
-        {
-            "latents": latents,
-            "scores": Output(classifier, "scores"),
-            "thumbnails": Output(classifier, "thumbnails"),
-        },
+        {"faces": faces, **({"weights": weights} if weights else {})},
     )
 
 
 def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
-    """What a configuration's sampler node does."""
+    """What a configuration's sampler does, of all its seeds."""
     generator = config.generator
     toyfaces = isinstance(generator, Toyfaces)
     return SamplerSettings(
@@ -158,11 +174,20 @@ def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
     )
 
 
-def _sampled(config: Config, identities: Identities) -> tuple[Output, Output]:
-    settings = sampler_settings(config, identities.generator_digest)
+def _sampled(config: Config, identities: Identities) -> list[tuple[Output, Output]]:
+    """Latents and faces of every shard: seed ranges of nearly equal length, in order."""
+    whole = sampler_settings(config, identities.generator_digest)
     weights = identities.generator_file
-    sampler = Node("sampler", settings, {"weights": weights} if weights else {})
-    return Output(sampler, "latents"), Output(sampler, "faces")
+    edges = [
+        round(shard * whole.num_samples / config.sampler.shards)
+        for shard in range(config.sampler.shards + 1)
+    ]
+    found = []
+    for first, stop in itertools.pairwise(edges):
+        part = dataclasses.replace(whole, seed=whole.seed + first, num_samples=stop - first)
+        sampler = Node("sampler", part, {"weights": weights} if weights else {})
+        found.append((Output(sampler, "latents"), Output(sampler, "faces")))
+    return found
 
 
 def _svm_settings(config: Config, identities: Identities) -> SvmSettings:

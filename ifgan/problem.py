@@ -88,7 +88,13 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
     column, all_scores = _column(settings, scores)
     scored = np.flatnonzero(np.isfinite(all_scores))
     scores_N = all_scores[scored].astype(np.float64)
-    if len(scored) == 0 or scores_N.min() == scores_N.max():
+    if len(scored) == 0:
+        raise UserError(
+            f"attribute '{settings.attribute}' must have a score for some of the seeds "
+            f"{latents.seeds.min()} to {latents.seeds.max()}. Got none. Set sampler.seed and "
+            "sampler.num_samples to match classifier.path."
+        )
+    if scores_N.min() == scores_N.max():
         raise UserError(
             f"the scores of attribute '{settings.attribute}' must differ between faces. Got "
             f"{len(scored)} equal scores. Check that the classifier fits these images."

@@ -14,7 +14,9 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from ifgan.errors import UserError, choices
+from ifgan.backends import Backend, Docker, Kubeflow, Vertex
+from ifgan.errors import UserError
+from ifgan.ranges import identifier, in_range, one_of, positive
 
 METHODS = ("auto", "linear", "regression", "interfacegan")
 SPACES = ("z", "w")
@@ -33,8 +35,8 @@ class Attribute:
     called: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _one_of("attribute.kind", self.kind, KINDS)
-        _identifier("attribute.name", self.name)
+        one_of("attribute.kind", self.kind, KINDS)
+        identifier("attribute.name", self.name)
 
     def column(self, classifier: str) -> str:
         """What ``classifier`` calls this attribute."""
@@ -76,7 +78,7 @@ class Checkpoint(Generator):
     def __post_init__(self) -> None:
         if self.sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
             raise UserError(f"generator.sha256 must be 64 hexadecimal digits. Got '{self.sha256}'.")
-        _one_of("generator.precision", self.precision, PRECISIONS)
+        one_of("generator.precision", self.precision, PRECISIONS)
 
 
 @dataclass
@@ -88,19 +90,21 @@ class Sampler:
     truncation_psi: float = MISSING
     truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
     image_size: int = MISSING  # pixels a side of the stored faces
+    shards: int = 1  # samplers and classifiers side by side, a range of seeds each
     align: str = "none"  # w_avg_row0: row 0 of w, which places the face, is that of the mean
     uri: str | None = None  # sampler=existing: samples that are there already
 
     def __post_init__(self) -> None:
         if self.uri == "":
             raise UserError("sampler.uri must be given with sampler=existing: add sampler.uri=…")
-        _in_range("sampler.num_samples", self.num_samples, low=1, high=100_000_000)
-        _in_range("sampler.seed", self.seed, low=0, high=2**32 - 1 - self.num_samples)
-        _in_range("sampler.truncation_psi", self.truncation_psi, low=-2.0, high=2.0)
+        in_range("sampler.num_samples", self.num_samples, low=1, high=100_000_000)
+        in_range("sampler.shards", self.shards, low=1, high=min(100, self.num_samples))
+        in_range("sampler.seed", self.seed, low=0, high=2**32 - 1 - self.num_samples)
+        in_range("sampler.truncation_psi", self.truncation_psi, low=-2.0, high=2.0)
         if self.truncation_cutoff is not None:
-            _in_range("sampler.truncation_cutoff", self.truncation_cutoff, low=1, high=64)
-        _one_of("sampler.align", self.align, ALIGNMENTS)
-        _in_range("sampler.image_size", self.image_size, low=8, high=2048)
+            in_range("sampler.truncation_cutoff", self.truncation_cutoff, low=1, high=64)
+        one_of("sampler.align", self.align, ALIGNMENTS)
+        in_range("sampler.image_size", self.image_size, low=8, high=2048)
 
 
 @dataclass
@@ -143,27 +147,20 @@ class Svm:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _one_of("svm.method", self.method, METHODS)
-        _one_of("svm.space", self.space, SPACES)
+        one_of("svm.method", self.method, METHODS)
+        one_of("svm.space", self.space, SPACES)
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise UserError(f"svm.threshold must be a finite number or null. Got {self.threshold}.")
         if self.c is not None:
-            _positive("svm.c", self.c)
+            positive("svm.c", self.c)
         if not self.c_grid:
             raise UserError("svm.c_grid must hold at least one number above 0. Got an empty list.")
         for c in self.c_grid:
-            _positive("svm.c_grid", c)
-        _in_range("svm.folds", self.folds, low=2, high=20)
-        _positive("svm.chosen_num_or_ratio", self.chosen_num_or_ratio)
-        _in_range("svm.split_ratio", self.split_ratio, low=0.1, high=0.95)
-        _in_range("svm.seed", self.seed, low=0, high=2**32 - 1)
-
-
-@dataclass
-class Backend:
-    """Where the graph runs."""
-
-    kind: str = MISSING
+            positive("svm.c_grid", c)
+        in_range("svm.folds", self.folds, low=2, high=20)
+        positive("svm.chosen_num_or_ratio", self.chosen_num_or_ratio)
+        in_range("svm.split_ratio", self.split_ratio, low=0.1, high=0.95)
+        in_range("svm.seed", self.seed, low=0, high=2**32 - 1)
 
 
 @dataclass
@@ -176,38 +173,9 @@ class Local(Backend):
     workers: int = 2  # threads that encode, decode and fit
 
     def __post_init__(self) -> None:
-        _one_of("backend.device", self.device, DEVICES)
-        _in_range("backend.batch_size", self.batch_size, low=1, high=4096)
-        _in_range("backend.workers", self.workers, low=1, high=256)
-
-
-@dataclass
-class Images:
-    """The container image of each step."""
-
-    sampler: str = "ifgan-sampler"
-    classifier: str = "ifgan-classifier"
-    svm: str = "ifgan-svm"
-
-
-@dataclass
-class Kubeflow(Backend):
-    """A Kubeflow Pipelines cluster."""
-
-    kind: str = "kubeflow"
-    images: Images = field(default_factory=Images)
-    pipeline_root: str | None = None  # gs://… or s3://…; null: the cluster's default
-
-
-@dataclass
-class Vertex(Backend):
-    """Vertex AI Pipelines."""
-
-    kind: str = "vertex"
-    images: Images = field(default_factory=Images)
-    project: str | None = None
-    location: str = "us-central1"
-    pipeline_root: str | None = None  # gs://BUCKET/…
+        one_of("backend.device", self.device, DEVICES)
+        in_range("backend.batch_size", self.batch_size, low=1, high=4096)
+        in_range("backend.workers", self.workers, low=1, high=256)
 
 
 @dataclass
@@ -230,25 +198,5 @@ class Config:
 SCHEMAS: dict[str, dict[str, type]] = {
     "generator": {"toyfaces": Toyfaces, "checkpoint": Checkpoint},
     "classifier": {"toyfaces": ToyfacesClassifier, "scores": ScoreFile},
-    "backend": {"local": Local, "kubeflow": Kubeflow, "vertex": Vertex},
+    "backend": {"local": Local, "docker": Docker, "kubeflow": Kubeflow, "vertex": Vertex},
 }
-
-
-def _in_range(option: str, value: float, *, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise UserError(f"{option} must be in the range [{low:,}, {high:,}]. Got {value:,}.")
-
-
-def _positive(option: str, value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise UserError(f"{option} must be a finite number above 0. Got {value}.")
-
-
-def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise UserError(f"{option} has no choice '{value}'. {choices(known, value)}")
-
-
-def _identifier(option: str, value: str) -> None:
-    if not value or not all(letter.isalnum() or letter in "_-" for letter in value):
-        raise UserError(f"{option} must consist of letters, digits, '_' and '-'. Got '{value}'.")

@@ -92,7 +92,8 @@ Settings = SamplerSettings | ClassifierSettings | SvmSettings
 class StepSpec:
     """Name, revision, settings, and the artifacts of a step with their KFP types.
 
-    ``files`` names the outputs that are one file rather than a directory.
+    ``files`` names the outputs that are one file rather than a directory; ``gathered`` the inputs
+    that may come in numbered parts, ``latents_0``, ``latents_1``, …, one for each shard.
     """
 
     name: str
@@ -102,6 +103,15 @@ class StepSpec:
     optional_inputs: Mapping[str, str]
     outputs: Mapping[str, str]
     files: frozenset[str] = frozenset()
+    gathered: frozenset[str] = frozenset()
+
+    def required_inputs(self, *, parts: int = 1) -> dict[str, str]:
+        """Name and KFP type of each required input, where the gathered ones are in parts."""
+        names = {}
+        for name, kind in self.inputs.items():
+            numbered = numbered_parts(name, parts) if name in self.gathered else [name]
+            names.update(dict.fromkeys(numbered, kind))
+        return names
 
 
 STEPS: Mapping[str, StepSpec] = {
@@ -117,7 +127,7 @@ STEPS: Mapping[str, StepSpec] = {
         ),
         StepSpec(
             name="classifier",
-            revision=1,
+            revision=2,
             settings=ClassifierSettings,
             inputs={"faces": "Dataset"},
             optional_inputs={"weights": "Model"},
@@ -136,9 +146,20 @@ STEPS: Mapping[str, StepSpec] = {
                 "report": "HTML",
             },
             files=frozenset({"metrics", "roc", "report"}),
+            gathered=frozenset({"latents", "scores", "thumbnails"}),
         ),
     )
 }
+
+
+#: Input of every component beside its settings: the key of the node that it computes. It makes a
+#: raised revision visible to the platforms' caches, and outputs findable; see ``ifgan.step``.
+KEY = "key"
+
+
+def numbered_parts(name: str, parts: int) -> list[str]:
+    """Names of an input that comes in ``parts`` parts; a whole one keeps its name."""
+    return [name] if parts == 1 else [f"{name}_{number}" for number in range(parts)]
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Value]:

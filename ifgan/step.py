@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ifgan.errors import UserError, choices, circumstance
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
-from ifgan.specs import STEPS, Settings, StepSpec, settings_from_dict, settings_to_dict
+from ifgan.specs import KEY, STEPS, Settings, StepSpec, settings_from_dict, settings_to_dict
 
 #: Where platforms present object stores as paths.
 _MOUNTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
@@ -47,9 +49,11 @@ def executor_input(
     inputs: Mapping[str, str],
     outputs: Mapping[str, str],
     output_file: str,
+    key: str | None = None,
 ) -> dict[str, Any]:
     """Compose the message: settings, URIs of input and output artifacts, and the output file."""
-    types = {**spec.inputs, **spec.optional_inputs, **spec.outputs}
+    required = spec.required_inputs(parts=_parts(spec, inputs))
+    types = {**required, **spec.optional_inputs, **spec.outputs}
 
     def artifacts(uris: Mapping[str, str]) -> dict[str, Any]:
         return {
@@ -61,7 +65,8 @@ def executor_input(
             for name, uri in uris.items()
         }
 
-    values = {name: v for name, v in settings_to_dict(settings).items() if v is not None}
+    given = {**settings_to_dict(settings), KEY: key}
+    values = {name: value for name, value in given.items() if value is not None}
     return {
         "inputs": {"parameterValues": values, "artifacts": artifacts(inputs)},
         "outputs": {"artifacts": artifacts(outputs), "outputFile": output_file},
@@ -81,18 +86,45 @@ def execute(name: str, message: Mapping[str, Any], runtime: Runtime) -> None:
     spec = _spec(name)
     inputs = {key: local_path(uri) for key, uri in _uris(message, "inputs").items()}
     places = {key: local_path(uri) for key, uri in _uris(message, "outputs").items()}
-    settings = settings_from_dict(spec, message.get("inputs", {}).get("parameterValues", {}))
+    values = dict(message.get("inputs", {}).get("parameterValues", {}))
+    key = _checked_key(values.pop(KEY, None))
+    settings = settings_from_dict(spec, values)
     _check_artifacts(spec, inputs, places)
     with tempfile.TemporaryDirectory(dir=runtime.scratch, prefix="outputs-") as scratch:
         outputs = {key: Path(scratch, key) for key in spec.outputs}
-        for key, path in outputs.items():
-            if key not in spec.files:
+        for output, path in outputs.items():
+            if output not in spec.files:
                 path.mkdir()
-        run = importlib.import_module(f"ifgan.steps.{name}").run
+        run = importlib.import_module(f"ifgan.steps.{spec.name}").run
         metadata = run(settings, inputs, outputs, runtime)
-        for key, path in outputs.items():
-            _place(path, places[key])
+        for name, path in outputs.items():
+            if key is not None and path.is_dir():
+                (path / marker(key)).write_text(f"{spec.name}\n")
+            _place(path, places[name])
     _write_output(message, metadata)
+
+
+def marker(key: str) -> str:
+    """Name of a file in every output directory of a node, by which a listing finds it.
+
+    Platforms choose the places of outputs, reuse those of earlier runs, and do not always tell.
+    """
+    return f"{key}.node"
+
+
+def _checked_key(key: object) -> str | None:
+    if key is not None and not (isinstance(key, str) and re.fullmatch(r"[0-9a-f]{32}", key)):
+        raise UserError(f"key must be 32 hexadecimal digits. Got {key!r:.80}.")
+    return key
+
+
+def _parts(spec: StepSpec, inputs: Iterable[str]) -> int:
+    """In how many parts the gathered inputs come."""
+    given = set(inputs)
+    for name in sorted(spec.gathered):
+        if f"{name}_0" in given:
+            return next(n for n in itertools.count(1) if f"{name}_{n}" not in given)
+    return 1
 
 
 def _spec(name: str) -> StepSpec:
@@ -115,8 +147,9 @@ def _uris(message: Mapping[str, Any], side: str) -> dict[str, str]:
 def _check_artifacts(
     spec: StepSpec, inputs: Mapping[str, Path], outputs: Mapping[str, Path]
 ) -> None:
-    known = {**spec.inputs, **spec.optional_inputs}
-    for name in spec.inputs:
+    required = spec.required_inputs(parts=_parts(spec, inputs))
+    known = {**required, **spec.optional_inputs}
+    for name in required:
         if name not in inputs:
             raise UserError(f"step {spec.name} needs the input artifact '{name}'.")
     for name, path in inputs.items():

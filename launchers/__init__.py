@@ -6,13 +6,16 @@ A backend is a plain function, chosen by the name of the configuration's backend
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+import textwrap
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ifgan.backends import Backend
 from ifgan.errors import UserError
-from ifgan.graph import Node
-from ifgan.schema import Backend, Local
+from ifgan.graph import Graph, merge
+from ifgan.jobs import Job
+from ifgan.schema import Local
 from ifgan.store import Store
 
 
@@ -22,29 +25,66 @@ class Outcome:
 
     Parameters
     ----------
-    artifacts : directory that holds each output under its name; None where the node failed.
+    artifacts : directory that holds each output under its name; None where the node failed, or
+        runs elsewhere.
     error : why it failed, or why it was never run; None where it is finished.
     cached : found in the store instead of run.
     seconds : how long it ran; 0 if cached.
+    detached : where it runs and how to fetch it, where nobody waits for it.
     """
 
     artifacts: Path | None
     error: BaseException | None = None
     cached: bool = False
     seconds: float = 0.0
+    detached: str | None = None
 
     def in_words(self) -> str:
         """For a log."""
         if self.error:
             return f"failed: {self.error}"
+        if self.detached:
+            return f"submitted: {self.detached}"
         return "finished earlier" if self.cached else f"done in {self.seconds:.1f} s"
 
 
-Executor = Callable[[Iterable[Node], Store], dict[str, Outcome]]
+@dataclass(frozen=True)
+class Work:
+    """Jobs that share a backend and a store, as one graph.
+
+    Parameters
+    ----------
+    jobs : at least one.
+    store : where finished artifacts are found and kept.
+    folder : of the run or the sweep; what a backend has to remember is written there.
+    """
+
+    jobs: Sequence[Job]
+    store: Store
+    folder: Path
+
+    @property
+    def graph(self) -> Graph:
+        """What answers all jobs, equal work once."""
+        return merge(job.target for job in self.jobs)
+
+    @property
+    def title(self) -> str:
+        """What consoles call the run; Vertex AI takes 128 characters."""
+        return title_of(self.jobs)
+
+
+Executor = Callable[[Work], dict[str, Outcome]]
+
+
+def title_of(jobs: Sequence[Job]) -> str:
+    """The attributes that some jobs are about, in at most 128 characters."""
+    attributes = dict.fromkeys(job.config.attribute.name for job in jobs)
+    return textwrap.shorten(f"ifgan {', '.join(attributes)}", 128, placeholder=" …")
 
 
 def executor(backend: Backend) -> Executor:
-    """The function that runs the merged graph of some targets and gives every node's outcome.
+    """The function that runs some work's graph and gives every node's outcome, by key.
 
     A failing node fails what reads from it; everything else is finished.
 
@@ -53,8 +93,8 @@ def executor(backend: Backend) -> Executor:
     UserError
         If the backend can't run anything as it is configured.
     """
-    if not isinstance(backend, Local):
-        raise UserError(f"backend={backend.kind} submits nothing yet; add dry_run=true.")
-    from launchers import local
+    if isinstance(backend, Local):
+        from launchers import local
 
-    return functools.partial(local.execute, backend)
+        return functools.partial(local.execute, backend)
+    raise UserError(f"backend={backend.kind} submits nothing yet; add dry_run=true.")

@@ -5,94 +5,130 @@ and its container gets the whole ExecutorInput in one argument, ``{{$}}``, the o
 that all targets resolve alike. Equal graphs give equal bytes: no date, run id, host or path of
 the submitting machine is in the IR, for these would defeat the platforms' caches.
 
-The components come from ``ifgan.specs`` alone. ``python -m launchers.compile --components``
-writes them to components/<step>/component.yaml, for use in other people's pipelines.
+What a target adds to a task (machines, environment, retries) it adds itself, through ``dress``.
 
 Source: PipelineSpec of kubeflow/pipelines, api/v2alpha1/pipeline_spec.proto.
 """
 
 from __future__ import annotations
 
-import argparse
-import inspect
 import re
-import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePath
-from typing import Any, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
 
-from ifgan import paths
+from ifgan.backends import Images
 from ifgan.errors import UserError
-from ifgan.graph import File, Graph, Node, Output
-from ifgan.schema import Images
-from ifgan.specs import STEPS, StepSpec, SvmSettings, base_type, settings_to_dict
+from ifgan.graph import File, Graph, Node
+from ifgan.specs import KEY, SvmSettings, settings_to_dict
+from launchers.components import component
 
 #: Constant, because Vertex AI's cache looks for equal work below equal names only.
 PIPELINE = "ifgan"
 
-IR = dict[str, Any]  # a PipelineSpec message as plain JSON values
+IR = dict[str, Any]  # a message of pipeline_spec.proto as plain JSON values
+Dress = Callable[[Any, Node], None]  # sets what a target wants on a node's task (a PipelineTask)
 
 
-def compile_graph(graph: Graph, *, images: Images, root: str | None) -> IR:
+@dataclass(frozen=True)
+class Compiled:
+    """A pipeline, and what only Kubernetes is told of it.
+
+    Parameters
+    ----------
+    pipeline : the PipelineSpec message.
+    platform : the PlatformSpec message; None where nothing needs it. Vertex AI takes none.
+    """
+
+    pipeline: IR
+    platform: IR | None = None
+
+
+def compile_graph(
+    graph: Graph,
+    *,
+    images: Images,
+    locate: Callable[[File], str],
+    finished: Mapping[str, str] | None = None,
+    dress: Dress | None = None,
+) -> Compiled:
     """Compile a graph: one task for each node, and an importer for each file it reads.
 
     Parameters
     ----------
     graph : nodes by key, each after its inputs.
     images : the container image of each step.
-    root : URI below which imported files lie, see ``imports``.
-
-    Returns
-    -------
-    The PipelineSpec message, as JSON values.
+    locate : URI at which the importer of a file expects it, see ``below``.
+    finished : keys of nodes that are not to be run, and the URI of the directory of their
+        outputs: these are imported where another node reads them.
+    dress : sets what a target wants on each task.
 
     Raises
     ------
     UserError
-        If the graph imports a file and ``root`` is None.
+        From ``locate`` and ``dress``, where a target can't have what is asked.
     """
     from google.protobuf import json_format
     from kfp import dsl
 
-    names = task_names(graph)
-    uploads = imports(graph, root)
+    assembly = _Assembly(graph, images, locate, finished or {}, dress)
 
     def pipeline():  # type: ignore[no-untyped-def]  # KFP would take "None" for an output
-        imported = {uri: _importer(uri, file.sha256) for uri, file in uploads.items()}
-        tasks: dict[str, Any] = {}
-        for key, node in graph.items():
-            artifacts = {
-                name: tasks[source.node.key].outputs[source.name]
-                if isinstance(source, Output)
-                else imported[_weights_uri(root, source)].output
-                for name, source in node.inputs.items()
-            }
-            settings = settings_to_dict(node.settings)
-            values = {name: value for name, value in settings.items() if value is not None}
-            make = component(node.spec, name=names[key], image=getattr(images, node.step))
-            tasks[key] = make(**values, **artifacts).set_caching_options(True)
+        assembly.declare()
 
     compiled = dsl.pipeline(name=PIPELINE)(pipeline)
     ir: IR = json_format.MessageToDict(compiled.pipeline_spec)
-    return ir
+    platform: IR = json_format.MessageToDict(compiled.platform_spec)
+    return Compiled(ir, platform or None)
 
 
-def component(spec: StepSpec, *, name: str, image: str) -> Any:
-    """A step as a container component of KFP: a named, typed input for each of its settings."""
-    from kfp import dsl
+class _Assembly:
+    """Tasks and importers of one pipeline while KFP traces it."""
 
-    def define(*_: object) -> Any:
-        return dsl.ContainerSpec(
-            image=image,
-            command=["python", "-m", "ifgan.step", spec.name, "--executor-input"],
-            args=["{{$}}"],
-        )
+    def __init__(
+        self,
+        graph: Graph,
+        images: Images,
+        locate: Callable[[File], str],
+        finished: Mapping[str, str],
+        dress: Dress | None,
+    ) -> None:
+        self.graph, self.images, self.locate = graph, images, locate
+        self.finished, self.dress = finished, dress
+        self.names = task_names(graph)
+        self.imported: dict[tuple[str, str], Any] = {}
+        self.tasks: dict[str, Any] = {}
 
-    # KFP reads a component's interface from a Python function; this one is made of the spec.
-    define.__name__ = name
-    define.__signature__ = inspect.Signature([*_interface(spec)])  # type: ignore[attr-defined]
-    return dsl.container_component(define)
+    def declare(self) -> None:
+        """Every node that is not finished, in order."""
+        for key, node in self.graph.items():
+            if key in self.finished:
+                continue
+            inputs = {name: self._input(node, name) for name in node.inputs}
+            given = {**settings_to_dict(node.settings), KEY: key}
+            values = {name: value for name, value in given.items() if value is not None}
+            image = getattr(self.images, node.step)
+            make = component(node.spec, name=self.names[key], image=image, parts=_parts(node))
+            self.tasks[key] = make(**values, **inputs).set_caching_options(True)
+            if self.dress is not None:
+                self.dress(self.tasks[key], node)
+
+    def _input(self, node: Node, name: str) -> Any:
+        """What a node reads under a name: another task's output, or an importer's."""
+        source = node.inputs[name]
+        if isinstance(source, File):
+            uri, metadata = self.locate(source), {"sha256": source.sha256}
+        elif source.node.key in self.finished:
+            uri = f"{self.finished[source.node.key].rstrip('/')}/{source.name}"
+            metadata = {KEY: source.node.key}
+        else:
+            return self.tasks[source.node.key].outputs[source.name]
+        kind = _kind(node, name)
+        if (uri, kind) not in self.imported:
+            self.imported[uri, kind] = _importer(uri, kind, metadata)
+        return self.imported[uri, kind].output
 
 
 def task_names(graph: Graph) -> dict[str, str]:
@@ -106,83 +142,66 @@ def task_names(graph: Graph) -> dict[str, str]:
     return {key: name if count[name] == 1 else f"{name}-{key[:8]}" for key, name in plain.items()}
 
 
-def imports(graph: Graph, root: str | None) -> dict[str, File]:
-    """The files a graph reads, by the URI at which its importers expect them.
-
-    Raises
-    ------
-    UserError
-        If there are any and ``root`` is None.
-    """
-    return {
-        _weights_uri(root, source): source
-        for node in graph.values()
+def files_of(graph: Graph, *, finished: Mapping[str, str] | None = None) -> list[File]:
+    """The files that a graph's nodes read, each once; those of finished nodes are left out."""
+    sources = [
+        source
+        for key, node in graph.items()
+        if key not in (finished or {})
         for source in node.inputs.values()
-        if isinstance(source, File)
-    }
+    ]
+    return list(dict.fromkeys(source for source in sources if isinstance(source, File)))
 
 
-def _weights_uri(root: str | None, file: File) -> str:
-    """Below the root, named by the file's bytes; its suffix stays, for it says the format."""
-    if PurePath(file.path).suffix == "" and Path(file.path).is_dir():
-        raise UserError(
-            f"sampler=existing must run with backend=local so far. Got {PurePath(file.path).name} "
-            "for a compiled backend, which imports single files only."
-        )
-    if root is None:
-        raise UserError(
-            f"backend.pipeline_root must be set, because {PurePath(file.path).name} is imported "
-            "from there. Got null. Add backend.pipeline_root=gs://BUCKET/FOLDER."
-        )
-    return f"{root.rstrip('/')}/weights/{file.sha256}{PurePath(file.path).suffix}"
+def below(root: str | None) -> Callable[[File], str]:
+    """Where files lie below a pipeline root: named by their bytes, so each is there once.
+
+    A file's suffix stays, for it says the format.
+    """
+
+    def locate(file: File) -> str:
+        name = PurePath(file.path).name
+        if root is None:
+            raise UserError(
+                f"backend.pipeline_root must be set, because {name} is imported from there. Got "
+                "null. Add backend.pipeline_root=gs://BUCKET/FOLDER."
+            )
+        if file.folder:
+            return f"{root.rstrip('/')}/imports/{file.sha256}"
+        return f"{root.rstrip('/')}/weights/{file.sha256}{PurePath(file.path).suffix}"
+
+    return locate
 
 
-def to_yaml(ir: IR) -> str:
-    """IR as text; equal IR gives equal bytes."""
+def to_yaml(*documents: IR | None) -> str:
+    """Messages as YAML documents of one text; equal messages give equal bytes."""
     import yaml  # type: ignore[import-untyped]
 
-    text: str = yaml.safe_dump(ir, sort_keys=True)
+    present = [document for document in documents if document is not None]
+    text: str = yaml.safe_dump_all(present, sort_keys=True)
     return text
 
 
-def component_yaml(spec: StepSpec) -> str:
-    """The component definition of a step, as ``kfp.components.load_component_from_file`` reads."""
-    from google.protobuf import json_format
-
-    image = getattr(Images(), spec.name)
-    made = component(spec, name=spec.name, image=image)
-    return to_yaml(json_format.MessageToDict(made.component_spec.to_pipeline_spec()))
-
-
-def _interface(spec: StepSpec) -> Iterator[inspect.Parameter]:
-    """Settings, inputs and outputs of a step as parameters of a Python function."""
+def _importer(uri: str, kind: str, metadata: Mapping[str, str]) -> Any:
+    """A task that presents what lies at a URI; its digest is for caches and people to see."""
     from kfp import dsl
 
-    def parameter(name: str, annotation: Any, *, optional: bool = False) -> inspect.Parameter:
-        return inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            annotation=annotation,
-            default=None if optional else inspect.Parameter.empty,
-        )
-
-    for name, hint in get_type_hints(spec.settings).items():
-        kind, optional = base_type(hint)
-        yield parameter(name, get_origin(kind) or kind, optional=optional)
-    for name, kind in spec.inputs.items():
-        yield parameter(name, dsl.Input[getattr(dsl, kind)])
-    for name, kind in spec.optional_inputs.items():
-        yield parameter(name, dsl.Input[getattr(dsl, kind)], optional=True)
-    for name, kind in spec.outputs.items():
-        yield parameter(name, dsl.Output[getattr(dsl, kind)])
-
-
-def _importer(uri: str, sha256: str) -> Any:
-    """A task that presents a file as a Model; its digest is for caches and people to see."""
-    from kfp import dsl
-
-    task = dsl.importer(artifact_uri=uri, artifact_class=dsl.Model, metadata={"sha256": sha256})
+    task = dsl.importer(
+        artifact_uri=uri, artifact_class=getattr(dsl, kind), metadata=dict(metadata)
+    )
     return task.set_caching_options(True)
+
+
+def _kind(node: Node, name: str) -> str:
+    """KFP's type of a node's input."""
+    required = node.spec.required_inputs(parts=_parts(node))
+    return {**required, **node.spec.optional_inputs}[name]
+
+
+def _parts(node: Node) -> int:
+    """In how many parts the gathered inputs of a node come."""
+    numbered = [name for name in node.inputs if name.rpartition("_")[0] in node.spec.gathered]
+    return max(1, len(numbered) // max(1, len(node.spec.gathered)))
 
 
 def _plain_name(node: Node) -> str:
@@ -192,21 +211,3 @@ def _plain_name(node: Node) -> str:
         if node.settings.space != "w":
             parts.append(node.settings.space)
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Rewrite the component definitions from the specs."""
-    parser = argparse.ArgumentParser(prog="python -m launchers.compile")
-    parser.add_argument(
-        "--components", action="store_true", required=True, help="write components/*/component.yaml"
-    )
-    parser.parse_args(arguments)
-    for spec in STEPS.values():
-        place = paths.shipped("components") / spec.name / "component.yaml"
-        place.write_text(component_yaml(spec))
-        sys.stdout.write(f"wrote {place}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,18 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from ifgan.errors import UserError
+from ifgan.backends import Remote
 from ifgan.graph import File, Graph, merge
 from ifgan.jobs import Job
-from ifgan.schema import Kubeflow, Local, Vertex
+from ifgan.schema import Local
 from ifgan.specs import settings_to_dict
-from launchers.compile import IR, compile_graph, imports, task_names, to_yaml
+from launchers import title_of
+from launchers.compile import below, files_of, task_names, to_yaml
+from launchers.service import service_of
 
-_KUBEFLOW_LINES = [
-    "  request  POST …/apis/v2beta1/runs",
-    "  missing  experiment_id: the cluster gives it",
-]
-_ROOTS = {"vertex": ("gs://",), "kubeflow": ("gs://", "s3://", "minio://")}
+#: Stands where a submission has a number of its own, which a dry run must not invent.
+RUN_ID = "RUN"
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,8 @@ def dry_run(jobs: Sequence[Job]) -> DryRun:
     Raises
     ------
     UserError
-        If the pipeline root is not of a kind that the backend reads, or is not set though a
-        file has to be imported from there.
+        If the backend can't express what is asked, or its pipeline root is not set though a file
+        has to be imported from there.
     """
     graph = merge(job.target for job in jobs)
     backend = jobs[0].config.backend
@@ -65,78 +64,25 @@ def dry_run(jobs: Sequence[Job]) -> DryRun:
     if isinstance(backend, Local):
         text = json.dumps({"nodes": _nodes(graph)}, indent=1) + "\n"
         return DryRun({"graph.json": text}, [f"Nothing was run. {tasks}"])
-    _check_root(backend)
-    ir = compile_graph(graph, images=backend.images, root=backend.pipeline_root)
-    if isinstance(backend, Vertex):
-        request, lines = vertex_request(ir, backend, title=_title(jobs)), _vertex_lines(backend)
-    else:
-        request, lines = kubeflow_request(ir, backend, title=_title(jobs)), _KUBEFLOW_LINES
-    text = json.dumps(request, indent=1, sort_keys=True) + "\n"
-    uploads = imports(graph, backend.pipeline_root).items()
+    assert isinstance(backend, Remote)
+    service = service_of(backend)
+    compiled = service.compile(graph)
+    request = service.request(compiled, name=f"ifgan-{RUN_ID}", title=title_of(jobs))
+    missing = service.missing()
+    locate = below(backend.pipeline_root)
     return DryRun(
-        {"pipeline.yaml": to_yaml(ir), "request.json": text},
+        {
+            "pipeline.yaml": to_yaml(compiled.pipeline, compiled.platform),
+            "request.json": json.dumps(request, indent=1, sort_keys=True) + "\n",
+        },
         [
             f"Nothing was sent. {tasks}",
-            *lines,
-            *(f"  upload   {PurePath(file.path).name} to {uri}" for uri, file in uploads),
+            f"  request  {service.address()}",
+            *([f"  missing  {', '.join(missing)}: set them to submit"] if missing else []),
+            *(f"  upload   {PurePath(f.path).name} to {locate(f)}" for f in files_of(graph)),
+            *(f"  warning  {line}" for line in service.warnings()),
         ],
     )
-
-
-def vertex_request(ir: IR, backend: Vertex, *, title: str) -> dict[str, Any]:
-    """The body of POST …/pipelineJobs; options that are not set are left out.
-
-    One failing boundary must not stop the others of a sweep: the run goes on as far as it can.
-
-    Source: PipelineJob of Vertex AI's REST API, v1.
-    """
-    root = {"gcsOutputDirectory": backend.pipeline_root} if backend.pipeline_root else {}
-    return {
-        "displayName": title,
-        "pipelineSpec": ir,
-        "runtimeConfig": {
-            **root,
-            "parameterValues": {},
-            "failurePolicy": "PIPELINE_FAILURE_POLICY_FAIL_SLOW",
-        },
-    }
-
-
-def kubeflow_request(ir: IR, backend: Kubeflow, *, title: str) -> dict[str, Any]:
-    """The body of POST …/runs; a pipeline root that is not set is the cluster's to choose.
-
-    Source: V2beta1Run of Kubeflow Pipelines' REST API.
-    """
-    root = {"pipeline_root": backend.pipeline_root} if backend.pipeline_root else {}
-    return {
-        "display_name": title,
-        "pipeline_spec": ir,
-        "runtime_config": {**root, "parameters": {}},
-    }
-
-
-def _title(jobs: Sequence[Job]) -> str:
-    """What consoles call the run; Vertex AI takes 128 characters."""
-    attributes = dict.fromkeys(job.config.attribute.name for job in jobs)
-    return textwrap.shorten(f"ifgan {', '.join(attributes)}", 128, placeholder=" …")
-
-
-def _vertex_lines(backend: Vertex) -> list[str]:
-    options = {
-        "backend.project": backend.project,
-        "backend.pipeline_root": backend.pipeline_root,
-    }
-    missing = [option for option, value in options.items() if not value]
-    project = backend.project or "PROJECT"
-    lines = [f"  request  POST …/v1/projects/{project}/locations/{backend.location}/pipelineJobs"]
-    return [*lines, f"  missing  {', '.join(missing)}: set them to submit"] if missing else lines
-
-
-def _check_root(backend: Kubeflow | Vertex) -> None:
-    root, allowed = backend.pipeline_root, _ROOTS[backend.kind]
-    if root is not None and not root.startswith(allowed):
-        wanted = " or ".join(f"{scheme}BUCKET/FOLDER" for scheme in allowed)
-        raise UserError(f"backend.pipeline_root of {backend.kind} must be {wanted}. Got {root}.")
 
 
 def _nodes(graph: Graph) -> list[dict[str, Any]]:

@@ -16,28 +16,31 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import ifgan
 from ifgan import step
 from ifgan.blas import one_thread_each
-from ifgan.graph import File, Graph, Node, merge
+from ifgan.graph import File, Graph, Node
 from ifgan.parallel import in_threads
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
 from ifgan.schema import Local
 from ifgan.specs import SvmSettings
 from ifgan.store import Store
-from launchers import Outcome
+from launchers import Outcome, Work
 
 log = logging.getLogger(__name__)
 
 
-def execute(backend: Local, targets: Iterable[Node], store: Store) -> dict[str, Outcome]:
-    """Run the merged graph of some targets in this process; outcomes by key."""
-    graph: Graph = merge(targets)
+def execute(backend: Local, work: Work) -> dict[str, Outcome]:
+    """Run the graph in this process; outcomes by key."""
+    return run_graph(backend, work.graph, work.store)
+
+
+def run_graph(backend: Local, graph: Graph, store: Store) -> dict[str, Outcome]:
+    """Run a graph in this process; outcomes by key."""
     outcomes: dict[str, Outcome] = {}
     for name, group in itertools.groupby(graph.values(), key=lambda node: node.step):
         nodes = list(group)
@@ -113,6 +116,7 @@ def message(node: Node, store: Store, built: Path, output_file: Path) -> dict[st
         inputs=inputs,
         outputs={name: str(built / name) for name in node.spec.outputs},
         output_file=str(output_file),
+        key=node.key,
     )
 
 

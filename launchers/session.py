@@ -10,7 +10,7 @@ from pathlib import Path
 from ifgan.graph import Node, merge
 from ifgan.jobs import Job
 from ifgan.store import Store
-from launchers import Outcome, executor
+from launchers import Outcome, Work, executor
 from launchers.dry_run import DryRun, dry_run
 
 log = logging.getLogger(__name__)
@@ -54,12 +54,13 @@ class Session:
                 continue
             execute = executor(group[0].config.backend)
             store = Store(group[0].config.store)
-            targets = [job.target for job in group]
+            assert self.folder is not None, "Hydra made it before the first job"
+            work = Work(group, store, self.folder)
             self.started = True
             log.info("Store: %s", store.root)
             if len(group) > 1:
-                log.info("%d jobs share a graph of %d steps", len(group), len(merge(targets)))
-            outcomes = execute(targets, store)
+                log.info("%d jobs share a graph of %d steps", len(group), len(work.graph))
+            outcomes = execute(work)
             self.outcomes.update({(place, key): outcome for key, outcome in outcomes.items()})
             failed = [job for job in group if outcomes[job.target.key].error]
             if len(failed) > 1:  # Hydra raises the first one's error, and only that

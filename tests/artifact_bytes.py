@@ -19,3 +19,9 @@ def of_store(store: Path) -> dict[str, bytes]:
 def steps_of(store: Path) -> list[str]:
     """The step of every finished node."""
     return sorted(json.loads(p.read_text())["step"] for p in store.glob("*/node.json"))
+
+
+def bytes_below(folder: Path) -> dict[str, bytes]:
+    """Bytes of every file below a directory, by relative name."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

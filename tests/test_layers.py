@@ -15,6 +15,8 @@ from tests.conftest import CHECKOUT
 LAYERS = (
     (
         "ifgan.errors",
+        "ifgan.ranges",
+        "ifgan.backends",
         "ifgan.paths",
         "ifgan.files",
         "ifgan.locks",
@@ -61,7 +63,7 @@ LAYERS = (
 )
 #: package -> the only modules that may import it
 ONLY_IN = {
-    "kfp": ("launchers.compile",),
+    "kfp": ("launchers.compile", "launchers.components"),
     "google.cloud": ("ifgan.storage",),
     "requests": ("ifgan.https", "ifgan.storage"),
     "wandb": (),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ifgan import problem
+from ifgan.artifacts import Scores
 from ifgan.classifiers.scores import read_names, read_scores
 from ifgan.errors import UserError
+from tests import planted
 
 
 def _csv(folder: Path, text: str) -> Path:
@@ -62,5 +66,10 @@ def test_pickled_arrays_are_never_unpickled(tmp_path: Path) -> None:
 
 def test_scores_of_other_seeds_are_refused(tmp_path: Path) -> None:
     table = read_scores(_csv(tmp_path, "seed,smile\n1,0.5\n2,0.6\n"))
-    with pytest.raises(UserError, match=r"sampler\.seed"):
-        table.aligned(np.array([10, 11]))
+    none = table.aligned(np.arange(5, 105))[:, 0]
+    assert np.isnan(none).all()
+    inputs = planted.write(tmp_path / "planted", *planted.world(100, 4))
+    scores = Scores.read(inputs["scores"])
+    dataclasses.replace(scores, scores=none[:, None]).write(inputs["scores"])
+    with pytest.raises(UserError, match=r"seeds 0 to 99\. Got none\. Set sampler\.seed"):
+        problem.read(planted.settings(), inputs["latents"], inputs["scores"])

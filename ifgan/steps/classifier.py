@@ -30,10 +30,10 @@ from ifgan.faces import Faces, read_faces
 from ifgan.images import decode, from_uint8, resize
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, ClassifierSettings
+from ifgan.steps.shown import shown
 
 _BLOCK_SECONDS = 15.0  # a block is closed early rather than risk more work than this
 _THUMBNAIL_SIZE = 128
-_EXTREMES, _MIDDLE, _SPREAD = 32, 24, 64  # faces kept for the report
 
 
 def run(
@@ -57,11 +57,11 @@ def run(
         "scored": int(np.isfinite(scores_NA).all(axis=1).sum()),
     }
     Scores(seeds, scores_NA, columns, provenance).write(outputs["scores"])
-    shown = _shown(seeds, scores_NA, columns)
-    write_shard(outputs["thumbnails"] / "thumbnails.tar", _thumbnails(faces, shown))
+    kept = shown(seeds, scores_NA, columns)
+    write_shard(outputs["thumbnails"] / "thumbnails.tar", _thumbnails(faces, kept))
     return {
         "scores": {"num_samples": len(seeds), "attributes": len(columns)},
-        "thumbnails": {"num_samples": len(shown)},
+        "thumbnails": {"num_samples": len(kept)},
     }
 
 
@@ -172,25 +172,8 @@ def _part(block: Path, span: Span) -> Float32:
     return scores
 
 
-def _shown(
-    seeds: NDArray[np.int64], scores_NA: Float32, columns: Sequence[ScoreColumn]
-) -> list[int]:
-    """Seeds a report may show: of every attribute both ends and the middle, and a spread."""
-    chosen = set(seeds[:: max(1, len(seeds) // _SPREAD)].tolist())
-    for scores_N, column in zip(scores_NA.T, columns, strict=True):
-        known = np.flatnonzero(np.isfinite(scores_N))
-        if len(known) == 0:
-            continue
-        order = known[np.argsort(scores_N[known], kind="stable")]
-        middle = np.median(scores_N[known]) if column.threshold is None else column.threshold
-        nearest = known[np.argsort(np.abs(scores_N[known] - middle), kind="stable")[:_MIDDLE]]
-        for rows in (order[:_EXTREMES], order[-_EXTREMES:], nearest):
-            chosen.update(seeds[rows].tolist())
-    return sorted(chosen)
-
-
-def _thumbnails(faces: Faces, shown: Sequence[int]) -> Iterator[tuple[str, bytes]]:
-    for seed, data in faces.chosen(shown):
+def _thumbnails(faces: Faces, seeds: Sequence[int]) -> Iterator[tuple[str, bytes]]:
+    for seed, data in faces.chosen(seeds):
         with Image.open(io.BytesIO(data)) as image:
             small = image.convert("RGB")
             small.thumbnail((_THUMBNAIL_SIZE, _THUMBNAIL_SIZE))

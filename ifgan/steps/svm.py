@@ -20,7 +20,8 @@ from ifgan.parallel import in_threads
 from ifgan.problem import Problem, Rows
 from ifgan.report import render
 from ifgan.runtime import Runtime
-from ifgan.specs import SvmSettings, settings_to_dict
+from ifgan.specs import STEPS, SvmSettings, settings_to_dict
+from ifgan.steps.gather import gather
 from ifgan.steps.page import report_data
 
 
@@ -52,6 +53,7 @@ def _run(
     outputs: Mapping[str, Path],
     runtime: Runtime,
 ) -> dict[str, dict[str, Any]]:
+    inputs = gather(STEPS["svm"], inputs, runtime.scratch)
     task = problem.read(settings, inputs["latents"], inputs["scores"])
     solution = _solve(settings, task, runtime)
     metrics = _metrics(settings, task, solution)

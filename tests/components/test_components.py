@@ -26,7 +26,7 @@ from ifgan.specs import (
     SvmSettings,
     base_type,
 )
-from launchers.compile import component_yaml
+from launchers.components import component_yaml
 
 CHECKOUT = Path(__file__).parents[2]
 COMPONENTS = paths.shipped("components")
@@ -44,7 +44,7 @@ every_step = pytest.mark.parametrize("spec", STEPS.values(), ids=lambda spec: sp
 
 @every_step
 def test_definition_is_the_generated_one(spec: StepSpec) -> None:
-    """After a wanted change: ``python -m launchers.compile --components`` rewrites it."""
+    """After a wanted change: ``python -m launchers.components`` rewrites it."""
     written = yaml.safe_load((COMPONENTS / spec.name / "component.yaml").read_text())
     generated = yaml.safe_load(component_yaml(spec))
     for definition in (written, generated):
@@ -67,6 +67,7 @@ def test_kfp_loads_a_component_with_the_inputs_and_outputs_of_the_spec(spec: Ste
     }
     expected = {
         **{name: _declared(hint) for name, hint in get_type_hints(spec.settings).items()},
+        "key": ("String", True),
         **{name: (kind, False) for name, kind in spec.inputs.items()},
         **{name: (kind, True) for name, kind in spec.optional_inputs.items()},
     }

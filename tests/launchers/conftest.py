@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ifgan.backends import Backend
 from ifgan.jobs import Job
-from ifgan.schema import Attribute, Backend, Config, Sampler, ScoreFile, Svm, Toyfaces
+from ifgan.schema import Attribute, Config, Sampler, ScoreFile, Svm, Toyfaces
 
 NUM_SAMPLES = 400
 KINDS = {

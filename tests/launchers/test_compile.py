@@ -8,31 +8,29 @@ from pathlib import Path
 import pytest
 
 from ifgan import step
+from ifgan.backends import Images, Kubeflow, Vertex
 from ifgan.errors import UserError
 from ifgan.files import sha256
 from ifgan.graph import File, Identities, build, merge
 from ifgan.schema import (
     Attribute,
     Config,
-    Images,
-    Kubeflow,
     Local,
     Sampler,
     ScoreFile,
     Svm,
     Toyfaces,
-    Vertex,
 )
 from ifgan.specs import settings_from_dict
 from ifgan.store import Store
 from launchers import executor, local
-from launchers.compile import compile_graph, task_names, to_yaml
+from launchers.compile import below, compile_graph, task_names, to_yaml
 from launchers.dry_run import dry_run
 from tests.launchers import ir
 from tests.launchers.conftest import KINDS, MakeJob
 
 ROOT = "gs://bucket/ifgan"
-VERTEX = Vertex(project="faces", pipeline_root=ROOT)
+VERTEX = Vertex(project="faces-project", pipeline_root=ROOT)
 KUBEFLOW = Kubeflow(pipeline_root=ROOT)
 GOLDEN = Path(__file__).with_name("golden") / "smile.yaml"
 
@@ -53,7 +51,8 @@ def golden_text() -> str:
     )
     file = File("/somewhere/labels.csv", "ab" * 32)
     identities = Identities("toyfaces-1-64", file.sha256, ("smile",), classifier_file=file)
-    message = compile_graph(merge([build(config, identities)]), images=Images(), root=ROOT)
+    graph = merge([build(config, identities)])
+    message = compile_graph(graph, images=Images(), locate=below(ROOT)).pipeline
     del message["sdkVersion"]
     return to_yaml(message)
 
@@ -69,7 +68,7 @@ def test_running_the_ir_gives_what_the_local_backend_gives(
 ) -> None:
     here = [job("smile", Local(device="cpu")), job("age", Local(device="cpu"), space="z")]
     store = Store(here[0].config.store)
-    outcomes = local.execute(Local(device="cpu"), [j.target for j in here], store)
+    outcomes = local.run_graph(Local(device="cpu"), merge(j.target for j in here), store)
 
     # The platform: buckets appear as directories, and the client has uploaded the score file.
     monkeypatch.setitem(step._MOUNTS, "gs://", f"{tmp_path}/gcs/")
@@ -113,6 +112,7 @@ def test_tasks_carry_the_settings_as_typed_constants(job: MakeJob) -> None:
     mine = job("age", VERTEX, space="z")
     pipeline = ir.Pipeline.parse(compiled(mine))
     values = ir.parameters(pipeline, "svm-age-z")
+    assert values.pop("key") == mine.target.key
     assert settings_from_dict(mine.target.spec, values) == mine.target.settings
     assert values["space"] == "z" and values["c_grid"] == mine.config.svm.c_grid
     assert "c" not in values  # None is an input left out
@@ -175,11 +175,11 @@ def test_task_names_do_not_depend_on_the_order_of_a_sweep(job: MakeJob) -> None:
 
 def test_an_imported_file_needs_a_pipeline_root(job: MakeJob) -> None:
     with pytest.raises(UserError, match=r"^backend\.pipeline_root must be set.*labels\.csv.*"):
-        dry_run([job("smile", Vertex(project="faces"))])
+        dry_run([job("smile", Vertex(project="faces-project"))])
 
 
 @pytest.mark.parametrize(
-    "backend", [Vertex(pipeline_root="s3://b/x"), Kubeflow(pipeline_root="/tmp/x")]
+    "backend", [Vertex(pipeline_root="s3://b/x"), Kubeflow(pipeline_root="file:///tmp/x")]
 )
 def test_a_root_that_the_backend_cannot_read_is_refused(
     job: MakeJob, backend: Vertex | Kubeflow

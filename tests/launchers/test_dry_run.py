@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from ifgan.schema import Kubeflow, Local, Vertex
-from launchers.dry_run import dry_run, kubeflow_request
+from ifgan.backends import Kubeflow, Vertex
+from ifgan.schema import Local
+from launchers.compile import Compiled
+from launchers.dry_run import dry_run
+from launchers.kubeflow import KubeflowService
 from tests.conftest import Shell
 from tests.launchers import ir
 from tests.launchers.conftest import KINDS, MakeJob
@@ -66,10 +69,13 @@ def test_kubeflow_request_is_what_kfp_sends(
     files = dry_run([job("smile", Kubeflow(pipeline_root=ROOT))]).files
     (tmp_path / "pipeline.yaml").write_text(files["pipeline.yaml"])
     pipeline = yaml.safe_load(files["pipeline.yaml"])
-    request = kubeflow_request(pipeline, Kubeflow(pipeline_root=root), title="ifgan smile")
-    assert json.loads(files["request.json"]) == kubeflow_request(
-        pipeline, Kubeflow(pipeline_root=ROOT), title="ifgan smile"
+    request, expected = (
+        KubeflowService(Kubeflow(pipeline_root=place)).request(
+            Compiled(pipeline), name="ifgan-RUN", title="ifgan smile"
+        )
+        for place in (root, ROOT)
     )
+    assert json.loads(files["request.json"]) == expected
     client = kfp.Client(host=f"http://127.0.0.1:{cluster.server_port}")
     client.create_run_from_pipeline_package(
         str(tmp_path / "pipeline.yaml"),
@@ -82,7 +88,7 @@ def test_kubeflow_request_is_what_kfp_sends(
 
 
 def test_vertex_request_is_a_pipeline_job(job: MakeJob) -> None:
-    mine = job("smile", Vertex(project="faces", pipeline_root=ROOT))
+    mine = job("smile", Vertex(project="faces-project", pipeline_root=ROOT))
     files = dry_run([mine, job("age", mine.config.backend)]).files
     request = json.loads(files["request.json"])
     assert request == {
@@ -97,7 +103,7 @@ def test_vertex_request_is_a_pipeline_job(job: MakeJob) -> None:
 
 
 def test_long_sweeps_keep_to_the_length_of_a_display_name(job: MakeJob) -> None:
-    backend = Vertex(project="faces", pipeline_root=ROOT)
+    backend = Vertex(project="faces-project", pipeline_root=ROOT)
     jobs = [job("smile", backend) for _ in range(40)]
     for number, mine in enumerate(jobs):
         mine.config.attribute.name = f"attribute-{number}"

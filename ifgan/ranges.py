@@ -1,0 +1,55 @@
+"""What an option may be: checks that say in one line what is allowed and what was received."""
+
+from __future__ import annotations
+
+import re
+
+from ifgan.errors import UserError, choices
+
+#: Factors of the quantities that Kubernetes, Vertex AI and Docker share.
+_UNITS = {
+    **{unit: 1000**power for power, unit in enumerate("KMGT", start=1)},
+    **{f"{unit}i": 1024**power for power, unit in enumerate("KMGT", start=1)},
+}
+
+
+def in_range(option: str, value: float, *, low: float, high: float) -> None:
+    """A number between two bounds, both allowed."""
+    if not low <= value <= high:
+        raise UserError(f"{option} must be in the range [{low:,}, {high:,}]. Got {value:,}.")
+
+
+def positive(option: str, value: float) -> None:
+    """A finite number above 0."""
+    if not 0 < value < float("inf"):
+        raise UserError(f"{option} must be a finite number above 0. Got {value}.")
+
+
+def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
+    """One of the known names."""
+    if value not in known:
+        raise UserError(f"{option} has no choice '{value}'. {choices(known, value)}")
+
+
+def identifier(option: str, value: str) -> None:
+    """A name that may stand in a file name and in a task's name."""
+    if not value or not all(letter.isalnum() or letter in "_-" for letter in value):
+        raise UserError(f"{option} must consist of letters, digits, '_' and '-'. Got '{value}'.")
+
+
+def matches(option: str, value: str | None, pattern: str, *, example: str) -> None:
+    """Text that fits a pattern whole; null is left alone.
+
+    Names and ids from the configuration pass through here before they reach a shell, a URL or a
+    container.
+    """
+    if value is not None and not re.fullmatch(pattern, value):
+        raise UserError(f"{option} must be like {example}. Got '{value}'.")
+
+
+def bytes_of(option: str, quantity: str) -> int:
+    """Bytes of a quantity such as ``16G`` (10**9 each) or ``512Mi`` (2**20 each)."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([KMGT]i?)", quantity)
+    if not found or float(found[1]) == 0:
+        raise UserError(f"{option} must be a quantity like 16G or 512Mi. Got '{quantity}'.")
+    return int(float(found[1]) * _UNITS[found[2]])
