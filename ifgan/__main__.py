@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from ifgan import compose, paths
 from ifgan.complaints import complaint, quiet_hydra
 from ifgan.errors import UserError
-from ifgan.jobs import Job, Result
+from ifgan.jobs import Job, Result, next_step
 from launchers import merged
 from launchers.session import Session
 
@@ -31,7 +31,7 @@ def job(cfg: DictConfig) -> float | None:
     session = Session.current()
     if session.folder is None:
         session.folder = folder
-    current = Job.of(compose.to_config(cfg))
+    current = Job.of(compose.to_config(cfg), folder=folder)
     if hydra_config.mode == RunMode.RUN and hydra_config.sweeper.get("params"):
         log.warning("This experiment is a sweep, and one job of it runs: add -m to run all.")
     if current.config.dry_run:
@@ -44,11 +44,19 @@ def job(cfg: DictConfig) -> float | None:
     _, target = outcomes[-1]
     if target.error:
         raise target.error
+    if target.detached:
+        log.info("%s: %s", current.config.attribute.name, target.detached)
+        return None
     assert target.artifacts is not None
     result = Result.collect(target.artifacts, folder)
     if all(outcome.cached for _, outcome in outcomes):
         log.info("Nothing to do: every step was finished by an earlier run.")
-    for line in result.summary(current):
+    lines = result.summary(
+        attribute=current.config.attribute.name,
+        space=current.config.svm.space,
+        next_step=next_step(current.config),
+    )
+    for line in lines:
         log.info(line)
     value = result.metrics.get(current.config.objective)
     return None if value is None else float(value)
@@ -67,8 +75,9 @@ def main() -> None:
             raise UserError("--experimental-rerun unpickles its file; repeat the overrides instead")
         with quiet_hydra():
             run()
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; finished work is kept, the same command continues\n")
+    except KeyboardInterrupt as interrupt:
+        said = str(interrupt) or "interrupted; finished work is kept, the same command continues"
+        sys.stderr.write(f"\n{said}\n")
         logging.shutdown()
         os._exit(130)  # threads that still fit are not waited for: the store survives any death
     except Exception as error:

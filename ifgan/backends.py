@@ -135,11 +135,13 @@ class Remote(Compiled):
     pipeline_root: str | None = None  # where artifacts lie: gs://BUCKET/FOLDER
     service_account: str | None = None  # that the tasks run as
     wait: bool = True  # follow the run and fetch its results; false: print how to fetch them later
+    poll_seconds: float = 10.0  # between two looks at a run that is waited for
     register: bool = False  # also upload the pipeline as a version of the template "ifgan"
     labels: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        in_range("backend.poll_seconds", self.poll_seconds, low=0.01, high=3600)
         matches("backend.service_account", self.service_account, _ACCOUNT, example="NAME@PROJECT")
         for key, value in self.labels.items():
             matches("backend.labels", key, _LABEL, example="team")

@@ -31,13 +31,14 @@ OBJECTIVES = (
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration and the svm node that answers it."""
+    """One configuration, the svm node that answers it, and the directory for its results."""
 
     config: Config
     target: Node
+    folder: Path | None = None
 
     @classmethod
-    def of(cls, config: Config) -> Job:
+    def of(cls, config: Config, *, folder: Path | None = None) -> Job:
         """Build and check a job; nothing is run.
 
         Raises
@@ -50,7 +51,7 @@ class Job:
                 f"objective has no choice '{config.objective}'. "
                 f"{choices(OBJECTIVES, config.objective)}"
             )
-        return cls(config, build(config, identify(config)))
+        return cls(config, build(config, identify(config)), folder)
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,9 @@ class Result:
             shutil.copyfile(artifacts / source, folder / name)
         return cls(folder, read_json(folder / "metrics.json"))
 
-    def summary(self, job: Job) -> Sequence[str]:
+    def summary(self, *, attribute: str, space: str, next_step: str) -> Sequence[str]:
         """A few lines: where the boundary is, how good it is, what to do next."""
         metrics, folder = self.metrics, _short(self.folder)
-        attribute, space = job.config.attribute.name, job.config.svm.space.upper()
         known = [
             f"{name} {metrics[key]:.3f}"
             for name, key in (
@@ -88,15 +88,15 @@ class Result:
             if metrics.get(key) is not None
         ]
         return [
-            f"{attribute} in {space}: {', '.join(known)}",
+            f"{attribute} in {space.upper()}: {', '.join(known)}",
             f"  boundary  {folder}/boundary.npy",
             f"  report    {folder}/report.html",
             *(f"  warning   {warning}" for warning in metrics["warnings"]),
-            f"  next      {_next(job.config)}",
+            f"  next      {next_step}",
         ]
 
 
-def _next(config: Config) -> str:
+def next_step(config: Config) -> str:
     """What a person may do with the result."""
     if config.sampler.uri or config.classifier.kind == "scores":
         return "open the report; more scored faces would sharpen it"

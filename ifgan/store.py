@@ -17,7 +17,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +60,21 @@ class Store:
             )
 
     def find(self, node: Node) -> Path | None:
-        """The finished artifacts of a node, checked; None where there are none.
+        """The finished artifacts of a node, checked; None where there are none."""
+        return self.find_key(node.key)
+
+    def find_key(self, key: str) -> Path | None:
+        """``find`` by the node's key.
 
         Raises
         ------
         UserError
             If what lies there is truncated, damaged or not this node's.
         """
-        place = self.root / node.key
+        place = self.root / key
         if not place.exists():
             return None
-        problem = _problem(place, node.key)
+        problem = _problem(place, key)
         if problem:
             raise UserError(
                 f"store: {place} is damaged ({problem}). Delete that directory and run again; "
@@ -101,18 +105,39 @@ class Store:
 
     def publish(self, node: Node, built: Path, *, made: dict[str, Any]) -> Path:
         """Move finished outputs to their place; ``made`` says when, how long and by what."""
+        settings = settings_to_dict(node.settings)
+        return self.publish_as(
+            node.key,
+            built,
+            step=node.step,
+            revision=node.spec.revision,
+            settings=settings,
+            made=made,
+        )
+
+    def publish_as(
+        self,
+        key: str,
+        built: Path,
+        *,
+        step: str,
+        revision: int,
+        settings: Mapping[str, Any],
+        made: dict[str, Any],
+    ) -> Path:
+        """``publish`` for a node of which only the description is known."""
         record = {
             "format": "ifgan-node/1",
-            "key": node.key,
-            "step": node.step,
-            "revision": node.spec.revision,
-            "settings": settings_to_dict(node.settings),
+            "key": key,
+            "step": step,
+            "revision": revision,
+            "settings": dict(settings),
             "files": describe(built),
             "made": made,
         }
         (built / _RECORD).write_text(json.dumps(record, indent=1) + "\n")
         flush(built)
-        place = self.root / node.key
+        place = self.root / key
         built.replace(place)
         fsync(self.root)
         return place

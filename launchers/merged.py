@@ -44,7 +44,7 @@ class MergedLauncher(Launcher):
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
         self.context, self.task, self.config = hydra_context, task_function, config
-        Session.current().folder = Path(config.hydra.sweep.dir)
+        Session.current().folder = Path(config.hydra.sweep.dir).absolute()
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -57,7 +57,9 @@ class MergedLauncher(Launcher):
             self._compose(list(overrides), initial_job_idx + offset)
             for offset, overrides in enumerate(job_overrides)
         ]
-        Session.current().prepare([Job.of(to_config(_task_part(config))) for config in configs])
+        Session.current().prepare(
+            [Job.of(to_config(_task_part(config)), folder=_folder(config)) for config in configs]
+        )
         returned = []
         for config in configs:
             returned.append(
@@ -94,6 +96,11 @@ def register() -> None:
     node = dataclasses.make_dataclass("MergedConf", [("_target_", str, target)])
     ConfigStore.instance().store(group="hydra/launcher", name="merged", node=node, provider="ifgan")
     Plugins.instance().register(MergedLauncher)
+
+
+def _folder(config: DictConfig) -> Path:
+    """The directory that Hydra will make for a job."""
+    return Path(str(config.hydra.sweep.dir)).absolute() / str(config.hydra.sweep.subdir)
 
 
 def _task_part(config: DictConfig) -> DictConfig:

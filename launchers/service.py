@@ -114,6 +114,10 @@ class Service(Protocol):
         """Stop the run."""
         ...
 
+    def places(self, run: Run) -> list[str]:
+        """Where below the pipeline root this run's own outputs lie, as far as that is known."""
+        ...
+
 
 def service_of(backend: Remote) -> Service:
     """The service of a remote backend.

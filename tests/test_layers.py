@@ -59,12 +59,12 @@ LAYERS = (
         "ifgan.interface",
         "launchers",
     ),
-    ("ifgan.benchmark", "ifgan.__main__"),
+    ("ifgan.benchmark", "ifgan.fetch", "ifgan.provision", "ifgan.__main__"),
 )
 #: package -> the only modules that may import it
 ONLY_IN = {
     "kfp": ("launchers.compile", "launchers.components"),
-    "google.cloud": ("ifgan.storage",),
+    "google.cloud": ("ifgan.storage", "ifgan.provision.bucket"),
     "requests": ("ifgan.https", "ifgan.storage"),
     "wandb": (),
     "matplotlib": ("ifgan.report",),
