@@ -50,6 +50,8 @@ def job(cfg: DictConfig) -> float | None:
         log.info("Nothing to do: every step was finished by an earlier run.")
     for line in result.summary(current):
         log.info(line)
+    if (published := result.publish(current)) is not None:
+        log.info("  published %s", published)
     value = result.metrics.get(current.config.objective)
     return None if value is None else float(value)
 

@@ -28,10 +28,15 @@ from ifgan.specs import (
 
 @dataclass(frozen=True)
 class File:
-    """A file or directory that the graph imports; its bytes are its identity, not its path."""
+    """A file or directory that the graph imports; its bytes are its identity, not its path.
+
+    ``uri`` says where in a bucket it came from, so that a platform may import it from there; None
+    if from nowhere. It is no part of any key.
+    """
 
     path: str
     sha256: str
+    uri: str | None = None
 
     def as_path(self) -> Path:
         """Where it lies."""

@@ -14,7 +14,7 @@ from ifgan.existing import existing_samples
 from ifgan.files import sha256_once
 from ifgan.graph import File, Identities
 from ifgan.progress import Progress
-from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
+from ifgan.schema import Checkpoint, Config, Kubeflow, ScoreFile, Toyfaces, Vertex
 
 
 def identify(config: Config) -> Identities:
@@ -34,8 +34,22 @@ def identify(config: Config) -> Identities:
         classifier_digest=classifier,
         classifier_file=classifier_file,
         columns=columns,
-        existing=existing_samples(config.sampler.uri) if config.sampler.uri else None,
+        existing=_existing(config.sampler.uri, config) if config.sampler.uri else None,
     )
+
+
+def _existing(uri: str, config: Config) -> tuple[File, File]:
+    """Samples that are there already; platforms import those of a bucket by themselves."""
+    return existing_samples(
+        uri,
+        cache=_store(config) / "downloads",
+        here=not isinstance(config.backend, Kubeflow | Vertex),
+        offline=config.dry_run,
+    )
+
+
+def _store(config: Config) -> Path:
+    return Path(config.store).expanduser().absolute()
 
 
 def generator_weights(config: Config) -> tuple[str, File | None]:
@@ -48,7 +62,7 @@ def generator_weights(config: Config) -> tuple[str, File | None]:
         from ifgan.toyfaces.generator import REVISION
 
         return f"toyfaces-{REVISION}-{generator.resolution}", None
-    store = Path(config.store).expanduser().absolute()
+    store = _store(config)
     path = fetch(
         generator.path,
         option="generator.path",

@@ -62,8 +62,9 @@ LAYERS = (
 #: package -> the only modules that may import it
 ONLY_IN = {
     "kfp": ("launchers.compile",),
-    "google.cloud": ("ifgan.storage",),
-    "requests": ("ifgan.https", "ifgan.storage"),
+    "google.cloud": ("ifgan.storage.gcs",),
+    "boto3": ("ifgan.storage.s3",),
+    "requests": ("ifgan.https", "ifgan.storage.gcs"),
     "wandb": (),
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),
