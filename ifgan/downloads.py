@@ -119,7 +119,7 @@ def _place(uri: str, *, option: str, cache: Path) -> Path:
     """Where a download lies in the cache."""
     scheme = uri.partition(":")[0].lower()
     if scheme in ("gs", "s3"):
-        name = "" if uri.endswith("/") else storage.Address.parse(uri, option=option).name
+        name = storage.Address.of_object(uri, option=option).name
     elif scheme in ("https", "http"):
         name = unquote(https.parse(uri, option=option).path)
     else:

@@ -53,6 +53,16 @@ class Address:
             raise UserError(f"{option}: a name in a bucket {problem}. Got {uri!r}.")
         return cls(scheme, bucket, name)
 
+    @classmethod
+    def of_object(cls, uri: str, *, option: str) -> Address:
+        """The address of one object or file, rather than of a place that may hold many."""
+        address = cls.parse(uri, option=option)
+        if address.scheme and (not address.name or uri.endswith("/")):
+            raise UserError(
+                f"{option} must have the form {address.scheme}://BUCKET/NAME. Got {uri!r}."
+            )
+        return address
+
     def child(self, name: str) -> Address:
         """What lies below this place; ``name`` may hold slashes."""
         assert problem_of(name) is None, name

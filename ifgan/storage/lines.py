@@ -45,8 +45,8 @@ def another(address: Address, there: Stored, path: Path, *, option: str) -> User
     """For an object that has the name of an upload, and other bytes."""
     return UserError(
         f"{option}: {address} is there already with other bytes ({there.size:,}, {there.checksum}) "
-        f"than {path} ({path.stat().st_size:,}), and is not overwritten. Delete it, or set {option} "
-        "to another place."
+        f"than {path} ({path.stat().st_size:,}), and is not overwritten. Delete it, or set "
+        f"{option} to another place."
     )
 
 

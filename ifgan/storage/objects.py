@@ -51,7 +51,7 @@ def open_driver(address: Address, *, option: str, endpoint: str | None = None) -
 
 def exists(uri: str, *, option: str, endpoint: str | None = None) -> bool:
     """Whether there is an object, or a file, of that name."""
-    address = Address.parse(uri, option=option)
+    address = Address.of_object(uri, option=option)
     driver = open_driver(address, option=option, endpoint=endpoint)
     with telling(address, driver.host, option=option):
         return driver.find(address.name) is not None
@@ -59,7 +59,7 @@ def exists(uri: str, *, option: str, endpoint: str | None = None) -> bool:
 
 def read_bytes(uri: str, *, option: str, endpoint: str | None = None) -> bytes:
     """The bytes of a small object, as its checksum says they are."""
-    address = Address.parse(uri, option=option)
+    address = Address.of_object(uri, option=option)
     driver = open_driver(address, option=option, endpoint=endpoint)
     with telling(address, driver.host, option=option):
         stored = driver.find(address.name)
@@ -114,7 +114,7 @@ def bring(
         If the storage can't be reached, the object does not exist or may not be read, it is
         replaced meanwhile, or what came is not what the storage holds.
     """
-    address = Address.parse(uri, option=option)
+    address = Address.of_object(uri, option=option)
     driver = open_driver(address, option=option, endpoint=endpoint)
     with telling(address, driver.host, option=option, part=part):
         stored = driver.find(address.name)
@@ -163,7 +163,7 @@ def upload(
     UserError
         If there is another object of that name, no right to write, no bucket, or no way to it.
     """
-    address = Address.parse(uri, option=option)
+    address = Address.of_object(uri, option=option)
     driver = open_driver(address, option=option, endpoint=endpoint)
     return send(driver, path, address, option=option, if_absent=if_absent, progress=progress)
 

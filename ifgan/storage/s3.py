@@ -139,7 +139,7 @@ class S3:
     ) -> None:
         """Upload in parts; the object appears with the last request, or not at all."""
         upload = self._client.create_multipart_upload(**about, Metadata=metadata)["UploadId"]
-        parts = []
+        parts: list[dict[str, Any]] = []
         try:
             while data := file.read(max(_RANGE, -(-size // _MOST_PARTS))):
                 number = len(parts) + 1

@@ -8,7 +8,6 @@ after `upload_tree` has returned; who needs to know that later writes an object 
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -77,7 +76,7 @@ def download_tree(
         )
         with writing(folder):
             flush(scratch)
-            os.replace(scratch, folder)
+            scratch.replace(folder)
 
 
 def upload_tree(
