@@ -58,8 +58,15 @@ def job(cfg: DictConfig) -> float | None:
     )
     for line in lines:
         log.info(line)
+    if (published := _published(result, current)) is not None:
+        log.info("  published %s", published)
     value = result.metrics.get(current.config.objective)
     return None if value is None else float(value)
+
+
+def _published(result: Result, current: Job) -> str | None:
+    attribute, key = current.config.attribute.name, current.target.key
+    return result.publish(current.config.publish, attribute=attribute, key=key)
 
 
 def main() -> None:

@@ -40,8 +40,8 @@ def fetch(
 
     Parameters
     ----------
-    uri : a local path, which gives itself; ``https://…``; ``gs://…``; ``http://`` on this
-        machine only.
+    uri : a local path, which gives itself; ``https://…``; ``gs://…``; ``s3://…``;
+        ``http://`` on this machine only.
     option : the option that ``uri`` comes from, for messages; its neighbour ``sha256`` holds
         the digest.
     sha256 : 64 hexadecimal digits that the file must have; None: whatever comes.
@@ -118,12 +118,12 @@ def _local(given: str, *, option: str, expected: str | None) -> Path:
 def _place(uri: str, *, option: str, cache: Path) -> Path:
     """Where a download lies in the cache."""
     scheme = uri.partition(":")[0].lower()
-    if scheme == "gs":
-        _, name = storage.parse(uri, option=option)
+    if scheme in ("gs", "s3"):
+        name = storage.Address.of_object(uri, option=option).name
     elif scheme in ("https", "http"):
         name = unquote(https.parse(uri, option=option).path)
     else:
-        raise UserError(f"{option} must be a path, https://… or gs://…. Got {uri}.")
+        raise UserError(f"{option} must be a path, https://…, gs://… or s3://…. Got {uri}.")
     name = re.sub(r"[^\w.+-]", "_", name.rpartition("/")[2])[-100:]
     if not name.strip("."):
         raise UserError(f"{option} must end in the name of a file. Got {uri}.")
@@ -134,7 +134,7 @@ def _download(
     uri: str, place: Path, *, option: str, expected: str | None, progress: Progress
 ) -> None:
     part = Part(place)
-    transfer = storage.download if uri.lower().startswith("gs:") else https.download
+    transfer = https.download if uri.lower().startswith("http") else storage.bring
     log.info("%s %s into %s", "Continuing" if part.version() else "Downloading", place.name, place)
     transfer(uri, part, option=option, progress=progress)
     if expected and (found := files.sha256(part.path)) != expected:

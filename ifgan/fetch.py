@@ -100,6 +100,9 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
             )
             for line in lines:
                 log.info(line)
+            published = result.publish(job.publish, attribute=job.attribute, key=job.key)
+            if published is not None:
+                log.info("  published %s", published)
         elif job.key in outcomes:
             errors.append(f"{job.attribute}: {outcomes[job.key].error}")
     return errors

@@ -38,11 +38,14 @@ class File:
     path : where it lies on this machine.
     sha256 : of its bytes, or of a directory's names and bytes.
     folder : whether it is a directory.
+    uri : where in a bucket it came from, so that a platform may import it from there; None if from
+        nowhere. It is no part of any key.
     """
 
     path: str
     sha256: str
     folder: bool = False
+    uri: str | None = None
 
     def as_path(self) -> Path:
         """Where it lies."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ifgan.backends import Remote
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
@@ -34,8 +35,22 @@ def identify(config: Config) -> Identities:
         classifier_digest=classifier,
         classifier_file=classifier_file,
         columns=columns,
-        existing=existing_samples(config.sampler.uri) if config.sampler.uri else None,
+        existing=_existing(config.sampler.uri, config) if config.sampler.uri else None,
     )
+
+
+def _existing(uri: str, config: Config) -> tuple[File, File]:
+    """Samples that are there already; platforms import those of a bucket by themselves."""
+    return existing_samples(
+        uri,
+        cache=_store(config) / "downloads",
+        here=not isinstance(config.backend, Remote),
+        offline=config.dry_run,
+    )
+
+
+def _store(config: Config) -> Path:
+    return Path(config.store).expanduser().absolute()
 
 
 def generator_weights(config: Config) -> tuple[str, File | None]:
@@ -48,7 +63,7 @@ def generator_weights(config: Config) -> tuple[str, File | None]:
         from ifgan.toyfaces.generator import REVISION
 
         return f"toyfaces-{REVISION}-{generator.resolution}", None
-    store = Path(config.store).expanduser().absolute()
+    store = _store(config)
     path = fetch(
         generator.path,
         option="generator.path",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ifgan import storage
 from ifgan.errors import UserError, choices
+from ifgan.existing import ignored
 from ifgan.files import read_json
 from ifgan.graph import Node, build
 from ifgan.identities import identify
 from ifgan.schema import Config
+
+log = logging.getLogger(__name__)
 
 #: What a job may return to a sweeper that tunes.
 OBJECTIVES = (
@@ -51,6 +57,10 @@ class Job:
                 f"objective has no choice '{config.objective}'. "
                 f"{choices(OBJECTIVES, config.objective)}"
             )
+        if config.publish is not None:
+            storage.check(config.publish, option="publish")
+        if without_effect := ignored(config):
+            _warn_ignored(", ".join(without_effect))
         return cls(config, build(config, identify(config)), folder)
 
 
@@ -74,6 +84,23 @@ class Result:
             shutil.copyfile(artifacts / source, folder / name)
         return cls(folder, read_json(folder / "metrics.json"))
 
+    def publish(self, root: str | None, *, attribute: str, key: str) -> str | None:
+        """Copy the files to where ``publish`` says; where they are now, None if nowhere.
+
+        Repeatable. ``boundary.npy`` comes last: where it is, the others are.
+
+        Raises
+        ------
+        UserError
+            If they can't be written there, or others are there under the same names.
+        """
+        if root is None:
+            return None
+        place = storage.check(root, option="publish").child(f"{attribute}-{key[:12]}")
+        for name in ("report.html", "metrics.json", "boundary.json", "boundary.npy"):
+            storage.upload(self.folder / name, str(place.child(name)), option="publish")
+        return str(place)
+
     def summary(self, *, attribute: str, space: str, next_step: str) -> Sequence[str]:
         """A few lines: where the boundary is, how good it is, what to do next."""
         metrics, folder = self.metrics, _short(self.folder)
@@ -94,6 +121,11 @@ class Result:
             *(f"  warning   {warning}" for warning in metrics["warnings"]),
             f"  next      {next_step}",
         ]
+
+
+@functools.cache  # once, however many jobs of a sweep say so
+def _warn_ignored(options: str) -> None:
+    log.warning("sampler=existing takes the samples as they are: %s has no effect.", options)
 
 
 def next_step(config: Config) -> str:

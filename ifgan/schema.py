@@ -69,7 +69,7 @@ class Checkpoint(Generator):
 
     kind: str = "checkpoint"
     psi: float = 0.7
-    path: str = MISSING  # a local path, https://… or gs://…
+    path: str = MISSING  # a local path, https://…, gs://… or s3://…
     sha256: str | None = None  # what the file must be; null: whatever comes
     precision: str = "float32"  # float16: half precision where the publication has it, on a GPU
     class_label: int | None = None  # of a class-conditional network
@@ -92,7 +92,7 @@ class Sampler:
     image_size: int = MISSING  # pixels a side of the stored faces
     shards: int = 1  # samplers and classifiers side by side, a range of seeds each
     align: str = "none"  # w_avg_row0: row 0 of w, which places the face, is that of the mean
-    uri: str | None = None  # sampler=existing: samples that are there already
+    uri: str | None = None  # sampler=existing: where samples are; a path, gs://… or s3://…
 
     def __post_init__(self) -> None:
         if self.uri == "":
@@ -190,6 +190,7 @@ class Config:
     backend: Any = MISSING
     store: str = MISSING
     objective: str = "auroc"
+    publish: str | None = None  # a path, gs://… or s3://…
     dry_run: bool = False
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ifgan.backends import Backend
+from ifgan.backends import Backend, Remote
 from ifgan.errors import UserError
 from ifgan.graph import Graph, merge
 from ifgan.jobs import Job
@@ -97,4 +97,8 @@ def executor(backend: Backend) -> Executor:
         from launchers import local
 
         return functools.partial(local.execute, backend)
+    if isinstance(backend, Remote):
+        from launchers import remote
+
+        return functools.partial(remote.execute, backend)
     raise UserError(f"backend={backend.kind} submits nothing yet; add dry_run=true.")

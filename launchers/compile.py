@@ -153,14 +153,25 @@ def files_of(graph: Graph, *, finished: Mapping[str, str] | None = None) -> list
     return list(dict.fromkeys(source for source in sources if isinstance(source, File)))
 
 
-def below(root: str | None) -> Callable[[File], str]:
+def below(root: str | None, *, readable: tuple[str, ...]) -> Callable[[File], str]:
     """Where files lie below a pipeline root: named by their bytes, so each is there once.
 
-    A file's suffix stays, for it says the format.
+    A file's suffix stays, for it says the format. What came from a bucket stays there.
+
+    Parameters
+    ----------
+    readable : beginnings of the addresses that the target reads.
     """
 
     def locate(file: File) -> str:
         name = PurePath(file.path).name
+        if file.uri is not None:
+            if not file.uri.startswith(readable):
+                raise UserError(
+                    f"sampler.uri must begin with {' or '.join(readable)} on this backend. Got "
+                    f"{file.uri}."
+                )
+            return file.uri
         if root is None:
             raise UserError(
                 f"backend.pipeline_root must be set, because {name} is imported from there. Got "

@@ -21,7 +21,7 @@ from ifgan.jobs import Job
 from ifgan.schema import Local
 from ifgan.specs import settings_to_dict
 from launchers import title_of
-from launchers.compile import below, files_of, task_names, to_yaml
+from launchers.compile import files_of, task_names, to_yaml
 from launchers.service import service_of
 
 #: Stands where a submission has a number of its own, which a dry run must not invent.
@@ -69,7 +69,7 @@ def dry_run(jobs: Sequence[Job]) -> DryRun:
     compiled = service.compile(graph)
     request = service.request(compiled, name=f"ifgan-{RUN_ID}", title=title_of(jobs))
     missing = service.missing()
-    locate = below(backend.pipeline_root)
+    uploads = [file for file in files_of(graph) if file.uri is None]
     return DryRun(
         {
             "pipeline.yaml": to_yaml(compiled.pipeline, compiled.platform),
@@ -79,7 +79,7 @@ def dry_run(jobs: Sequence[Job]) -> DryRun:
             f"Nothing was sent. {tasks}",
             f"  request  {service.address()}",
             *([f"  missing  {', '.join(missing)}: set them to submit"] if missing else []),
-            *(f"  upload   {PurePath(f.path).name} to {locate(f)}" for f in files_of(graph)),
+            *(f"  upload   {PurePath(f.path).name} to {service.locate(f)}" for f in uploads),
             *(f"  warning  {line}" for line in service.warnings()),
         ],
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 from ifgan.backends import Kubeflow
 from ifgan.errors import UserError
-from ifgan.graph import Graph, Node
+from ifgan.graph import File, Graph, Node
 from launchers.compile import Compiled, below, compile_graph
 from launchers.machines import check_svm_has_no_accelerator, dress_common
 from launchers.service import Run, Status
@@ -36,7 +36,7 @@ class KubeflowService:
         return compile_graph(
             graph,
             images=self.backend.images,
-            locate=below(self.backend.pipeline_root),
+            locate=self.locate,
             finished=finished,
             dress=self._dress,
         )
@@ -80,6 +80,14 @@ class KubeflowService:
     def status(self, run: Run) -> Status:
         """State of a run and its tasks."""
         raise UserError("backend=kubeflow submits nothing yet; add dry_run=true.")
+
+    def locate(self, file: File) -> str:
+        """URI at which the importer of a file expects it."""
+        return below(self.backend.pipeline_root, readable=("gs://", "s3://"))(file)
+
+    def places(self, run: Run) -> list[str]:
+        """Where this run's outputs lie."""
+        return []
 
     def cancel(self, run: Run) -> None:
         """Stop a run."""

@@ -62,7 +62,7 @@ def _complete(names: Iterable[str], nodes: Mapping[str, StepSpec]) -> dict[str, 
         below.setdefault(parent, set()).add(output)
         below.setdefault(folder, set()).add(name.rpartition("/")[2])
     wanted = {marker(key): key for key in nodes}
-    found = {}
+    found: dict[str, str] = {}
     for name in sorted(listed):
         folder, _, file = name.rpartition("/")
         if file in wanted:

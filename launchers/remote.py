@@ -121,7 +121,7 @@ def _send(
     backend = submission.backend
     root = readable_root(backend)
     for file in files_of(graph, finished=finished):
-        if root is not None:
+        if root is not None and file.uri is None:  # what came from a bucket is read from there
             storage.upload_weights(
                 file, root, progress=Progress("upload"), endpoint=endpoint_of(backend)
             )
@@ -239,8 +239,8 @@ def collect(
                 None,
                 error=UserError(
                     f"{task_of[target.key]} is done, but its outputs are not below "
-                    f"backend.pipeline_root={submission.backend.pipeline_root}. Look at {run.link}; then "
-                    f"{fetch_command(submission)} looks again."
+                    f"backend.pipeline_root={submission.backend.pipeline_root}. Look at {run.link}; "
+                    f"then {fetch_command(submission)} looks again."
                 ),
             )
     return outcomes

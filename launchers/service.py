@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ifgan.backends import Kubeflow, Remote, Vertex
-from ifgan.graph import Graph
+from ifgan.graph import File, Graph
 from launchers.compile import Compiled
 
 
@@ -77,6 +77,10 @@ class Service(Protocol):
         UserError
             If the place can't express something that the configuration asks for.
         """
+        ...
+
+    def locate(self, file: File) -> str:
+        """URI at which the importer of a file expects it."""
         ...
 
     def warnings(self) -> list[str]:

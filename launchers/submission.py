@@ -53,6 +53,7 @@ class Waiting:
     folder: str  # relative to the submission's own directory
     attribute: str
     space: str
+    publish: str | None
 
 
 @dataclass
@@ -94,6 +95,7 @@ class Submission:
                 str(job.folder.relative_to(folder)) if job.folder else ".",
                 job.config.attribute.name,
                 job.config.svm.space,
+                job.config.publish,
             )
             for job in jobs
         ]

@@ -64,8 +64,9 @@ LAYERS = (
 #: package -> the only modules that may import it
 ONLY_IN = {
     "kfp": ("launchers.compile", "launchers.components"),
-    "google.cloud": ("ifgan.storage", "ifgan.provision.bucket"),
-    "requests": ("ifgan.https", "ifgan.storage"),
+    "google.cloud": ("ifgan.storage.gcs", "ifgan.provision.bucket"),
+    "boto3": ("ifgan.storage.s3",),
+    "requests": ("ifgan.https", "ifgan.storage.gcs"),
     "wandb": (),
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),

@@ -28,7 +28,7 @@ MALFORMED = {
     "gs://bucket": "must have the form gs://BUCKET/NAME",
     "gs:///net.pkl": "must have the form gs://BUCKET/NAME",
     "gs://bucket/folder/": "must have the form gs://BUCKET/NAME",
-    "ftp://host/net.pkl": "must be a path, https://… or gs://…",
+    "ftp://host/net.pkl": "must be a path, https://…, gs://… or s3://…",
 }
 
 

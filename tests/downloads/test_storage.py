@@ -12,8 +12,8 @@ from typing import Any
 import google_crc32c
 import pytest
 
-from ifgan import storage
 from ifgan.errors import UserError
+from ifgan.storage import gcs
 from tests.downloads.conftest import CONTENT, DIGEST
 from tests.downloads.server import Served
 
@@ -31,16 +31,16 @@ def _free_port() -> int:
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A bucket 'faces' that holds the file."""
     from gcp_storage_emulator.server import create_server  # type: ignore[import-untyped]
-    from google.cloud import storage as gcs
+    from google.cloud import storage
 
     port = _free_port()
     monkeypatch.setenv("NO_PROXY", "localhost")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://localhost:{port}")
-    monkeypatch.setattr(storage, "_RANGE", 10**6)
+    monkeypatch.setattr(gcs, "_RANGE", 10**6)
     server = create_server("localhost", port, in_memory=True, default_bucket="faces")
     server.start()
     try:
-        made = gcs.Client().bucket("faces")
+        made = storage.Client().bucket("faces")
         made.blob("weights/net.pkl").upload_from_string(CONTENT)
         yield made
     finally:
@@ -91,8 +91,8 @@ def test_what_is_not_there_is_one_line(bucket: Any, fetch: Fetch) -> None:
         ("/storage/v1/b/faces/o/", 403, "access to gs://faces/weights/net.pkl is refused. Log in"),
         ("/storage/v1/b/faces/o/", 401, "access to gs://faces/weights/net.pkl is refused. Log in"),
         ("/storage/v1/b/faces/o/", 400, "storage.googleapis.com refuses"),
-        ("/media", 404, "was replaced while it was read"),
-        ("/media", 412, "was replaced while it was read"),
+        ("/download/", 404, "was replaced while it was read"),
+        ("/download/", 412, "was replaced while it was read"),
     ],
 )
 def test_a_refusal_is_one_line(
@@ -110,7 +110,6 @@ def test_a_refusal_is_one_line(
         "generation": "1",
         "size": str(len(CONTENT)),
         "crc32c": base64.b64encode(checksum).decode(),
-        "mediaLink": f"{served.url}/media",
     }
     served.content, served.refused = json.dumps(about).encode(), {path: status}
     with pytest.raises(UserError) as raised:
@@ -123,7 +122,7 @@ def test_without_a_network_the_line_says_which_file_to_put_where(
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "localhost")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://localhost:{_free_port()}")
-    monkeypatch.setattr(storage, "_FIRST_ANSWER", 0.5)
+    monkeypatch.setattr(gcs, "_FIRST_ANSWER", 0.5)
     with pytest.raises(UserError) as raised:
         fetch(URI)
     line = str(raised.value)

@@ -52,7 +52,9 @@ def golden_text() -> str:
     file = File("/somewhere/labels.csv", "ab" * 32)
     identities = Identities("toyfaces-1-64", file.sha256, ("smile",), classifier_file=file)
     graph = merge([build(config, identities)])
-    message = compile_graph(graph, images=Images(), locate=below(ROOT)).pipeline
+    message = compile_graph(
+        graph, images=Images(), locate=below(ROOT, readable=("gs://",))
+    ).pipeline
     del message["sdkVersion"]
     return to_yaml(message)
 
