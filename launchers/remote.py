@@ -235,14 +235,7 @@ def collect(
         if target.key in found:
             outcomes[target.key] = Outcome(fetch(target, found[target.key]))
         elif outcomes[target.key].error is None:
-            outcomes[target.key] = Outcome(
-                None,
-                error=UserError(
-                    f"{task_of[target.key]} is done, but its outputs are not below "
-                    f"backend.pipeline_root={submission.backend.pipeline_root}. Look at {run.link}; "
-                    f"then {fetch_command(submission)} looks again."
-                ),
-            )
+            outcomes[target.key] = Outcome(None, error=_lost(task_of[target.key], submission, run))
     return outcomes
 
 
@@ -275,3 +268,11 @@ def _failure(
         State.CANCELLED: "was cancelled",
     }.get(state, "was not run")
     return UserError(f"{task} {happened} on {kind}: {reason} See {run.link}.")
+
+
+def _lost(task: str, submission: Submission, run: Run) -> UserError:
+    root = submission.backend.pipeline_root
+    return UserError(
+        f"{task} is done, but its outputs are not below backend.pipeline_root={root}. Look at "
+        f"{run.link}; then {fetch_command(submission)} looks again."
+    )

@@ -20,10 +20,11 @@ from ifgan.schema import (
     ScoreFile,
     Svm,
     Toyfaces,
+    ToyfacesClassifier,
 )
 from ifgan.specs import settings_from_dict
 from ifgan.store import Store
-from launchers import executor, local
+from launchers import local
 from launchers.compile import below, compile_graph, task_names, to_yaml
 from launchers.dry_run import dry_run
 from tests.launchers import ir
@@ -190,9 +191,60 @@ def test_a_root_that_the_backend_cannot_read_is_refused(
         dry_run([job("smile", backend)])
 
 
-def test_submission_is_refused_in_one_line() -> None:
-    with pytest.raises(UserError, match="backend=vertex submits nothing yet; add dry_run=true"):
-        executor(VERTEX)
+def test_samples_that_are_there_are_imported_from_where_they_are(tmp_path: Path) -> None:
+    """sampler=existing: two importers take the sampler's place; what a bucket has stays there."""
+    latents = File(str(tmp_path / "latents"), "1" * 64, folder=True, uri="gs://team/x/latents")
+    faces = File(str(tmp_path / "faces"), "2" * 64, folder=True)
+    config = Config(
+        attribute=Attribute(name="smile", kind="binary"),
+        generator=Toyfaces(),
+        sampler=Sampler(num_samples=1, truncation_psi=1.0, image_size=64),
+        classifier=ToyfacesClassifier(),
+        svm=Svm(),
+        backend=VERTEX,
+    )
+    identities = Identities("", "c", ("smile",), existing=(latents, faces))
+    graph = merge([build(config, identities)])
+    locate = below(ROOT, readable=("gs://",))
+    text = to_yaml(compile_graph(graph, images=Images(), locate=locate).pipeline)
+    pipeline = ir.Pipeline.parse(text)
+    assert list(pipeline.steps) == ["classifier", "svm-smile"]
+    found = {i["uri"]: i["metadata"]["sha256"] for i in pipeline.imports}
+    assert found == {"gs://team/x/latents": "1" * 64, f"{ROOT}/imports/{'2' * 64}": "2" * 64}
+    with pytest.raises(UserError, match=r"^sampler\.uri must begin with s3:// on this backend"):
+        compile_graph(graph, images=Images(), locate=below(ROOT, readable=("s3://",)))
+
+
+def test_shards_are_unrolled_and_gathered_by_svm(job: MakeJob) -> None:
+    mine = job("smile", VERTEX)
+    mine.config.sampler.shards = 3
+    pipeline = ir.Pipeline.parse(compiled(type(mine).of(mine.config)))
+    assert len(pipeline.steps) == 7
+    read = pipeline.tasks["svm-smile"].inputs.artifacts
+    names = {f"{name}_{n}" for name in ("latents", "scores", "thumbnails") for n in range(3)}
+    assert set(read) == names
+    samplers = sorted(name for name in pipeline.steps if name.startswith("sampler"))
+    seeds = sorted(
+        (ir.parameters(pipeline, name)["seed"], ir.parameters(pipeline, name)["num_samples"])
+        for name in samplers
+    )
+    assert seeds == [(0, 133), (133, 134), (267, 133)]
+
+
+def test_finished_nodes_are_imported_where_others_read_them(job: MakeJob) -> None:
+    graph = merge([job("smile", VERTEX).target, job("age", VERTEX).target])
+    finished = {
+        key: f"gs://bucket/earlier/{node.step}" for key, node in graph.items() if node.step != "svm"
+    }
+    locate = below(ROOT, readable=("gs://",))
+    made = compile_graph(graph, images=Images(), locate=locate, finished=finished)
+    pipeline = ir.Pipeline.parse(to_yaml(made.pipeline))
+    assert list(pipeline.steps) == ["svm-age", "svm-smile"]
+    assert {i["uri"] for i in pipeline.imports} == {
+        "gs://bucket/earlier/sampler/latents",
+        "gs://bucket/earlier/classifier/scores",
+        "gs://bucket/earlier/classifier/thumbnails",
+    }
 
 
 if __name__ == "__main__":
