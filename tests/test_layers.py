@@ -59,7 +59,7 @@ LAYERS = (
         "ifgan.interface",
         "launchers",
     ),
-    ("ifgan.benchmark", "ifgan.fetch", "ifgan.provision", "ifgan.__main__"),
+    ("ifgan.benchmark", "ifgan.doctor", "ifgan.fetch", "ifgan.provision", "ifgan.__main__"),
 )
 #: package -> the only modules that may import it
 ONLY_IN = {
