@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -171,3 +172,9 @@ def bucket(request: pytest.FixtureRequest) -> Place:
     """Each kind of storage that lies behind a network."""
     found: Place = request.getfixturevalue(request.param)
     return found
+
+
+def environment_of_a_shell() -> dict[str, str]:
+    """What a command needs to reach the servers of this test."""
+    known = ("NO_PROXY", "STORAGE_EMULATOR_HOST")
+    return {k: v for k, v in os.environ.items() if k in known or k.startswith("AWS_")}

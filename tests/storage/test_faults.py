@@ -116,7 +116,7 @@ def test_a_refusal_says_how_to_log_in(bucket: Place, tmp_path: Path, status: int
         lambda: storage.read_bytes(uri, option="publish"),
         lambda: storage.list_tree(bucket.root, option="publish"),
     ):
-        with pytest.raises(UserError, match="access to .* is refused") as raised:
+        with pytest.raises(UserError, match=r"access to .* is refused") as raised:
             act()
         assert log_in in _line(raised) and bucket.root in _line(raised)
 
@@ -164,5 +164,5 @@ def test_an_object_that_is_replaced_meanwhile_is_noticed(bucket: Place, tmp_path
 
 def test_a_folder_that_may_not_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UserError, match="^publish: the disk refuses .*net.pkl"):
+    with pytest.raises(UserError, match=r"^publish: the disk refuses .*net.pkl"):
         storage.upload(_given(tmp_path), str(tmp_path / "file" / "net.pkl"), option="publish")

@@ -47,7 +47,7 @@ def test_equal_bytes_are_uploaded_once(place: Place, tmp_path: Path) -> None:
 def test_other_bytes_are_overwritten_only_when_asked_to(place: Place, tmp_path: Path) -> None:
     uri = f"{place.root}/net.pkl"
     place.put("net.pkl", b"theirs")
-    with pytest.raises(UserError, match="^publish: .*net.pkl is there already with other bytes"):
+    with pytest.raises(UserError, match=r"^publish: .*net.pkl is there already with other bytes"):
         storage.upload(_file(tmp_path), uri, option="publish")
     assert storage.read_bytes(uri, option="publish") == b"theirs"
     assert storage.upload(_file(tmp_path), uri, option="publish", if_absent=False)
@@ -121,7 +121,7 @@ def test_parts_that_another_tool_made_are_held_against_their_checksums(
     ["gs://", "gs://F/x", "gs://faces/../x", "s3://faces/a//b", "s3://faces/a\nb", "ftp://h/x", ""],
 )
 def test_a_malformed_address_is_refused_before_anything_is_contacted(uri: str) -> None:
-    with pytest.raises(UserError, match="^publish") as raised:
+    with pytest.raises(UserError, match=r"^publish") as raised:
         storage.check(uri, option="publish")
     assert "\n" not in str(raised.value)
 

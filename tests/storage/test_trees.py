@@ -78,7 +78,7 @@ def test_a_folder_in_which_a_file_has_changed_is_refused_whole_or_in_part(
     place: Place, folder: Path
 ) -> None:
     place.put("team/seeds.npy", b"other")
-    with pytest.raises(UserError, match="seeds.npy is there already with other bytes"):
+    with pytest.raises(UserError, match=r"seeds.npy is there already with other bytes"):
         storage.upload_tree(folder, f"{place.root}/team", option="publish")
 
 
@@ -89,7 +89,7 @@ def test_names_of_a_bucket_do_not_choose_where_files_land(
     aws: Place, tmp_path: Path, name: str
 ) -> None:
     aws.put(f"team/{name}", b"evil")
-    with pytest.raises(UserError, match="holds an object named .*Rename it") as raised:
+    with pytest.raises(UserError, match=r"holds an object named .*Rename it") as raised:
         storage.download_tree(
             f"{aws.root}/team", tmp_path / "b" / "b", option="sampler.uri", progress=QUIET
         )
