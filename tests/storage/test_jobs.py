@@ -13,6 +13,7 @@ import pytest
 from ifgan import existing, storage
 from ifgan.compose import compose_config
 from ifgan.errors import UserError
+from ifgan.graph import File
 from ifgan.identities import identify
 from ifgan.jobs import Job
 from tests import artifact_bytes
@@ -30,7 +31,7 @@ def team(bucket: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     return bucket
 
 
-def _identify(team: Place, tmp_path: Path, *more: str) -> tuple[existing.File, existing.File]:
+def _identify(team: Place, tmp_path: Path, *more: str) -> tuple[File, File]:
     existing._listed.clear()
     config = compose_config(
         ["sampler=existing", f"sampler.uri={team.root}/team", f"store={tmp_path / 's'}", *more]
@@ -129,7 +130,7 @@ def test_options_without_effect_are_named_once(
 def test_the_uri_of_a_file_is_in_no_key() -> None:
     config = compose_config(["store=x"])
     target = Job.of(config).target
-    source = existing.File("a", "ab" * 32)
+    source = File("a", "ab" * 32)
     one = dataclasses.replace(target, inputs={**target.inputs, "latents": source})
     moved = dataclasses.replace(source, uri="gs://faces/x")
     assert dataclasses.replace(one, inputs={**one.inputs, "latents": moved}).key == one.key
