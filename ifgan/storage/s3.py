@@ -238,7 +238,10 @@ def _translated(*, missing: Any = "missing") -> Iterator[None]:
         raise StorageError(kind, " ".join(reason.split())[:200]) from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
         raise StorageError("refused", in_few_words(error)) from error
-    except exceptions.HTTPClientError as error:  # no way to the service, or one that broke
+    except (
+        exceptions.HTTPClientError,
+        exceptions.ConnectionError,
+    ) as error:  # no way to the service, or one that broke
         raise StorageError("unreachable", _cause(error)) from error
     except (exceptions.IncompleteReadError, ConnectionError) as error:
         raise StorageError("unreachable", in_few_words(error)) from error
