@@ -98,7 +98,7 @@ class Latents:
         seeds = np.load(folder / "seeds.npy", allow_pickle=False).astype(np.int64)
         if w.ndim not in (2, 3) or len(w) != len(seeds) or not np.issubdtype(w.dtype, np.floating):
             raise ValueError(f"latents.npy has shape {w.shape}, for {len(seeds)} seeds")
-        if w.ndim == 3 and (w == w[:, :1]).all():
+        if w.ndim == 3 and _rows_are_equal(w):
             w = w[:, 0]
         return cls(
             seeds=seeds,
@@ -188,6 +188,12 @@ class Scores:
                     f"and {len(scores.columns)} columns"
                 )
         return scores
+
+
+def _rows_are_equal(w_NRD: NDArray[Any], *, block: int = 8192) -> bool:
+    """Whether every sample has one w for all rows; of 500,000 a table of truths is gigabytes."""
+    parts = (w_NRD[first : first + block] for first in range(0, len(w_NRD), block))
+    return all(bool((part == part[:, :1]).all()) for part in parts)
 
 
 def write_shard(path: Path, images: Iterable[tuple[str, bytes]]) -> None:

@@ -81,7 +81,7 @@ def ranking_quality(problem: Problem, plane: Hyperplane) -> dict[str, float]:
     from sklearn.metrics import average_precision_score
 
     rows = held_out(problem)
-    distances = plane.distance(problem.latents[rows])
+    distances = plane.distance(problem.latents, rows)
     positive = problem.positive[rows]
     found = {"spearman": spearman(distances, problem.scores[rows])}
     if 0 < positive.sum() < len(positive):
@@ -98,7 +98,7 @@ def roc(problem: Problem, plane: Hyperplane) -> tuple[Float64, Float64, Float64]
     positive = problem.positive[rows]
     if not 0 < positive.sum() < len(positive):
         return None
-    curve = roc_curve(positive, plane.distance(problem.latents[rows]))
+    curve = roc_curve(positive, plane.distance(problem.latents, rows))
     keep = np.unique(np.linspace(0, len(curve[0]) - 1, _ROC_POINTS).astype(int))
     false_K, true_K, threshold_K = (np.asarray(values, dtype=np.float64)[keep] for values in curve)
     return false_K, true_K, threshold_K
@@ -135,7 +135,7 @@ def measured_point(
 ) -> CurvePoint:
     """The point of the learning curve of a fit on ``num_samples`` faces."""
     rows = held_out(problem)
-    distances = plane.distance(problem.latents[rows])
+    distances = plane.distance(problem.latents, rows)
     positive = problem.positive[rows]
     quality: float | None = None
     if continuous:

@@ -54,9 +54,9 @@ class Hyperplane:
     intercept: float
     solution: Solution | None = None
 
-    def distance(self, latents_ND: Float32) -> Float64:
-        """(N,) signed distances."""
-        return project(latents_ND, self.normal[:, None])[:, 0] + self.intercept
+    def distance(self, latents_MD: Float32, rows: Rows | None = None) -> Float64:
+        """(N,) signed distances of (M, D) latents, or of some rows of them."""
+        return project(latents_MD, self.normal[:, None], rows)[:, 0] + self.intercept
 
 
 class Fit(Protocol):
@@ -72,12 +72,14 @@ class Fit(Protocol):
     ) -> Hyperplane: ...
 
 
-def project(latents_ND: Float32, directions_DK: Float64) -> Float64:
-    """(N, K) products in float64, without a float64 copy of all latents."""
-    products_NK = np.empty((len(latents_ND), directions_DK.shape[1]))
-    for first in range(0, len(latents_ND), _BLOCK):
+def project(latents_MD: Float32, directions_DK: Float64, rows: Rows | None = None) -> Float64:
+    """(N, K) products in float64 of N rows (None: all), without a copy of all latents."""
+    count = len(latents_MD) if rows is None else len(rows)
+    products_NK = np.empty((count, directions_DK.shape[1]))
+    for first in range(0, count, _BLOCK):
         part = slice(first, first + _BLOCK)
-        products_NK[part] = latents_ND[part].astype(np.float64) @ directions_DK
+        block_BD = latents_MD[part if rows is None else rows[part]]
+        products_NK[part] = block_BD.astype(np.float64) @ directions_DK
     return products_NK
 
 
@@ -106,7 +108,7 @@ def fit_regression(
     mean, spread = float(targets_N.mean()), float(targets_N.std())
     loss = SquaredInsensitive((targets_N - mean) / spread, _EPSILON)
     plane = _hyperplane(samples, solve(samples, loss, c, weights=np.ones(len(rows)), start=start))
-    projections_N = project(latents[rows], plane.normal[:, None])[:, 0]
+    projections_N = project(latents, plane.normal[:, None], rows)[:, 0]
     slope = float(np.cov(projections_N, targets_N)[0, 1] / projections_N.var(ddof=1))
     intercept = mean / slope - float(projections_N.mean())
     return Hyperplane(plane.normal, intercept, plane.solution)
@@ -168,7 +170,7 @@ def choose_c(
         for c in candidates:
             plane = fit(latents, train, targets, c, start)
             start = plane.solution
-            found.append(quality(plane.distance(latents[held_out]), targets[held_out]))
+            found.append(quality(plane.distance(latents, held_out), targets[held_out]))
             advance(1)
         return found
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 Rows = NDArray[np.intp]
 
+_BLOCK = 8192  # latents that are normalised at a time
 _ENOUGH = 100  # samples of the rarer class below which a boundary is hardly worth having
 
 
@@ -143,7 +144,12 @@ def _column(settings: SvmSettings, scores: Scores) -> tuple[ScoreColumn, NDArray
 
 def _in_space(space: str, latents: Latents, rows: Rows) -> Float32:
     if space == "z":
-        return normalise_z(latents.z[rows])
+        # The only copy of all latents: normalised anew in every pass they would cost more time.
+        z_ND = np.empty((len(rows), latents.z.shape[1]), dtype=np.float32)
+        for first in range(0, len(rows), _BLOCK):
+            part = slice(first, first + _BLOCK)
+            z_ND[part] = normalise_z(latents.z[rows[part]])
+        return z_ND
     if latents.w.ndim != 2:
         raise UserError(
             f"svm.space=w needs latents whose rows are equal. Got w of shape {latents.w.shape}."

@@ -1,7 +1,8 @@
 """A step whose output changes for equal settings must raise its revision.
 
 The revision enters the key; without it a store would hand out artifacts of the old code. After
-raising one, ``python -m tests.test_revisions`` writes the new golden values.
+raising one, ``python -m tests.test_revisions`` writes the new golden values. A case is called by
+its step and what else is particular to it.
 """
 
 from __future__ import annotations
@@ -16,65 +17,98 @@ import pytest
 
 from ifgan import step
 from ifgan.artifacts import read_shard
+from ifgan.convert import convert
 from ifgan.images import decode
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, ClassifierSettings, Settings
 from tests import planted
+from tests.pickles import stand_ins
 
 GOLDEN = Path(__file__).with_name("golden_revisions.json")
 
 
-def _execute(name: str, settings: Settings, inputs: dict[str, Path], folder: Path) -> Path:
-    spec = STEPS[name]
+#: How each svm case differs from a linear fit in w.
+FITS: dict[str, dict[str, object]] = {
+    "svm": {},
+    "svm z": {"space": "z"},
+    "svm regression": {"method": "regression", "kind": "continuous"},
+    "svm interfacegan": {"method": "interfacegan", "c": 1.0, "chosen_num_or_ratio": 0.2},
+    "svm interfacegan z": {
+        "method": "interfacegan",
+        "c": 1.0,
+        "chosen_num_or_ratio": 0.2,
+        "space": "z",
+    },
+}
+NETWORKS = {"sampler stylegan2": "stylegan2_32", "sampler stylegan3": "stylegan3_r_32"}
+CASES = ("sampler", *NETWORKS, "classifier", *FITS)
+
+
+def _execute(case: str, settings: Settings, inputs: dict[str, Path], folder: Path) -> Path:
+    name = case.split()[0]
     message = step.executor_input(
-        spec,
+        STEPS[name],
         settings,
         inputs={key: str(path) for key, path in inputs.items()},
-        outputs={key: str(folder / name / key) for key in spec.outputs},
-        output_file=str(folder / f"{name}.json"),
+        outputs={key: str(folder / case / key) for key in STEPS[name].outputs},
+        output_file=str(folder / f"{case}.json"),
     )
     step.execute(name, message, Runtime(folder, folder / "blocks", device="cpu"))
-    return folder / name
+    return folder / case
+
+
+def _sampled(case: str, settings: Settings, inputs: dict[str, Path], folder: Path) -> list[object]:
+    """Latents of one face, and the mean level of each quarter of three."""
+    made = _execute(case, settings, inputs, folder)
+    [shard] = (made / "faces").glob("*.tar")
+    pixels = np.stack([decode(data) for _, data in read_shard(shard)][:3])
+    half = pixels.shape[1] // 2
+    quarters = pixels.reshape(len(pixels), 2, half, 2, half, 3).mean(axis=(2, 4, 5))
+    return [*np.load(made / "latents" / "w.npy")[3, :6], *quarters.ravel()]
+
+
+def _fitted(case: str, settings: Settings, inputs: dict[str, Path], folder: Path) -> list[object]:
+    made = _execute(case, settings, inputs, folder)
+    metrics = json.loads((made / "metrics").read_text())
+    del metrics["learning_curve"], metrics["warnings"]
+    return [*np.load(made / "boundary" / "boundary.npy")[0], *metrics.values()]
 
 
 def observed(folder: Path) -> dict[str, dict[str, object]]:
     """A few numbers of each step's output, by which any change of meaning would show."""
-    sampled = _execute(
-        "sampler",
-        dataclasses.replace(
-            planted.TOYFACES,
-            generator_digest="golden",
-            num_samples=20,
-            seed=5,
-            truncation_psi=0.8,
-            image_size=48,
-        ),
-        {},
-        folder,
+    drawn = dataclasses.replace(
+        planted.TOYFACES,
+        generator_digest="golden",
+        num_samples=20,
+        seed=5,
+        truncation_psi=0.8,
+        image_size=48,
     )
-    [shard] = (sampled / "faces").glob("*.tar")
-    pixels = np.stack([decode(data) for _, data in read_shard(shard)])
-    scored = _execute(
-        "classifier",
-        ClassifierSettings("toyfaces", "golden"),
-        {"faces": sampled / "faces"},
-        folder,
-    )
+    numbers = {"sampler": _sampled("sampler", drawn, {}, folder)}
+    for case, name in NETWORKS.items():
+        (folder / f"{name}.pkl").write_bytes(stand_ins.checkpoint(name))
+        convert(folder / f"{name}.pkl", weights := folder / f"{name}.safetensors")
+        settings = dataclasses.replace(
+            drawn,
+            generator="checkpoint",
+            generator_digest=name,
+            resolution=None,
+            num_samples=4,
+            truncation_cutoff=3,
+        )
+        numbers[case] = _sampled(case, settings, {"weights": weights}, folder)
+    faces = {"faces": folder / "sampler" / "faces"}
+    scored = _execute("classifier", ClassifierSettings("toyfaces", "golden"), faces, folder)
+    numbers["classifier"] = [*np.load(scored / "scores" / "scores.npy")[:4].ravel()]
     inputs = planted.write(folder / "planted", *planted.world(600, 16))
-    fitted = _execute("svm", planted.settings(), inputs, folder)
-    metrics = json.loads((fitted / "metrics").read_text())
-    del metrics["learning_curve"], metrics["warnings"]
-    numbers = {
-        "sampler": [*np.load(sampled / "latents" / "w.npy")[3, :6], *pixels.mean(axis=(1, 2, 3))],
-        "classifier": [*np.load(scored / "scores" / "scores.npy")[:4].ravel()],
-        "svm": [*np.load(fitted / "boundary" / "boundary.npy")[0], *metrics.values()],
-    }
+    for case, changes in FITS.items():
+        numbers[case] = _fitted(case, planted.settings(**changes), inputs, folder)
     return {
-        name: {
-            "revision": STEPS[name].revision,
-            "values": [None if v is None else float(v) for v in values],
+        case: {
+            "revision": STEPS[case.split()[0]].revision,
+            "values": [None if v is None else float(f"{v:.6g}") for v in values],
         }
-        for name, values in numbers.items()
+        for case, values in numbers.items()
     }
 
 
@@ -83,22 +117,23 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, objec
     return observed(tmp_path_factory.mktemp("steps"))
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("case", CASES)
 def test_output_changes_only_with_the_revision(
-    found: dict[str, dict[str, object]], name: str
+    found: dict[str, dict[str, object]], case: str
 ) -> None:
-    golden = json.loads(GOLDEN.read_text())[name]
-    assert found[name]["revision"] == golden["revision"], "write the new golden values"
+    golden = json.loads(GOLDEN.read_text())[case]
+    assert found[case]["revision"] == golden["revision"], "write the new golden values"
     # Processors differ in the last bits; a change of meaning is larger.
     np.testing.assert_allclose(
-        np.array(found[name]["values"], dtype=float),
+        np.array(found[case]["values"], dtype=float),
         np.array(golden["values"], dtype=float),
         rtol=2e-3,
         atol=2e-3,
-        err_msg=f"the output of step {name} changed: raise its revision in ifgan/specs.py",
+        err_msg=f"the output of {case} changed: raise that step's revision in ifgan/specs.py",
     )
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
-        GOLDEN.write_text(json.dumps(observed(Path(place)), indent=1) + "\n")
+        lines = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in observed(Path(place)).items()]
+    GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ifgan.benchmark import fitting, synthesis
+from ifgan.benchmark import distil, early_exit, fitting, scale, synthesis
 
 
 def _show(text: str) -> None:
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,6 +22,15 @@ def main(argv: list[str] | None = None) -> None:
     command.set_defaults(run=synthesis.main)
     command = commands.add_parser("fitting", help="a boundary against the reference's SVC")
     fitting.add_arguments(command)
+    command = commands.add_parser("scale", help="time and memory of svm at 500,000 latents")
+    scale.add_arguments(command)
+    command.set_defaults(run=scale.main)
+    command = commands.add_parser("early_exit", help="a StyleGAN2 stopped early: time and scores")
+    early_exit.add_arguments(command)
+    command.set_defaults(run=early_exit.main)
+    command = commands.add_parser("distil", help="a small StyleGAN2 that draws toy faces")
+    distil.add_arguments(command)
+    command.set_defaults(run=distil.main)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments, show=_show)
