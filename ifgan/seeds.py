@@ -8,14 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def seeds_to_z(seeds: Sequence[int] | NDArray[np.int64], *, z_dim: int) -> NDArray[np.float32]:
+def seeds_to_z(
+    seeds: Sequence[int] | NDArray[np.int64], *, z_dim: int, group: int = 0
+) -> NDArray[np.float32]:
     """Latents of the field's convention: seed s gives ``RandomState(s).randn(1, z_dim)``.
+
+    Style mixing draws one more latent for each further group of rows: group g > 0 of seed s has
+    ``RandomState([s, g])``, which no plain seed gives, so that faces never share a group by chance.
 
     Returns
     -------
-    (N, z_dim) float32; row i depends on seeds[i] alone.
+    (N, z_dim) float32; row i depends on seeds[i] and the group alone.
     """
     z_NDz = np.empty((len(seeds), z_dim), dtype=np.float32)
     for row, seed in enumerate(seeds):
-        z_NDz[row] = np.random.RandomState(int(seed)).randn(z_dim)
+        state = np.random.RandomState([int(seed), group] if group else int(seed))
+        z_NDz[row] = state.randn(z_dim)
     return z_NDz
