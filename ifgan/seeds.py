@@ -1,11 +1,14 @@
-"""From a seed to a latent: the convention of the field, so that results can be compared."""
+"""From a seed to a latent: the conventions of the field, so that results can be compared."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_BLOCK = 8192  # latents that are brought to float64 at a time
 
 
 def seeds_to_z(
@@ -25,3 +28,13 @@ def seeds_to_z(
         state = np.random.RandomState([int(seed), group] if group else int(seed))
         z_NDz[row] = state.randn(z_dim)
     return z_NDz
+
+
+def normalise_z(z_ND: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """z as the mapping network sees it: unit mean square, so length sqrt(D)."""
+    normalised_ND = np.empty(z_ND.shape, dtype=np.float32)
+    for first in range(0, len(z_ND), _BLOCK):
+        z = z_ND[first : first + _BLOCK].astype(np.float64)
+        scale = np.sqrt((z * z).mean(axis=1, keepdims=True) + 1e-8)
+        normalised_ND[first : first + _BLOCK] = z / scale
+    return normalised_ND

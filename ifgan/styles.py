@@ -28,6 +28,27 @@ class StyleLayer(NamedTuple):
     channels: int
 
 
+@dataclass(frozen=True)
+class Channel:
+    """One entry of ``channels.json``: how an attribute moves one style.
+
+    Parameters
+    ----------
+    layer, channel : where it is; ``index`` is its place in S.
+    effect : difference of the class means in standard deviations, or the correlation with a
+        continuous score.
+    sigma : the style's standard deviation over samples, untruncated.
+    weight : its entry of the normal.
+    """
+
+    layer: str
+    channel: int
+    index: int
+    effect: float
+    sigma: float
+    weight: float
+
+
 def rows_of_styles(layers: Sequence[StyleLayer]) -> NDArray[np.intp]:
     """(S,) the row of w that each style reads."""
     return np.repeat(
