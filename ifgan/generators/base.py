@@ -118,3 +118,16 @@ def truncate(w_NRD: Tensor, w_avg_D: Tensor, *, psi: float, cutoff: int | None =
     if cutoff is None:
         return truncated
     return torch.cat([truncated[:, :cutoff], w_NRD[:, cutoff:]], dim=1)
+
+
+def align_rows(w_NRD: Tensor, w_avg_D: Tensor, *, align: str) -> Tensor:
+    """``sampler.align``: "w_avg_row0" gives row 0 of w the mean's, "none" leaves all as they are.
+
+    Row 0 turns and places the face of a StyleGAN3, so this undoes what unaligned networks such as
+    FFHQ-U do to it.
+
+    Source: Alaluf et al., Third Time's the Charm? (ECCV Workshops 2022), pseudo-alignment.
+    """
+    if align == "none":
+        return w_NRD
+    return torch.cat([w_avg_D.expand_as(w_NRD[:, :1]), w_NRD[:, 1:]], dim=1)

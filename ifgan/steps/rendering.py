@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ifgan.artifacts import Float32, face_name, write_shard
 from ifgan.blocks import Blocks, Span
-from ifgan.generators.base import Generator, truncate
+from ifgan.generators.base import Generator, align_rows, truncate
 from ifgan.generators.mixing import draw_w, spread
 from ifgan.images import shrink, to_uint8
 from ifgan.layers import row_groups
@@ -95,9 +95,8 @@ def _render(
         psi=settings.truncation_psi,
         cutoff=settings.truncation_cutoff,
     )
-    if settings.align == "w_avg_row0":
-        truncated = torch.cat([generator.w_avg.expand_as(truncated[:, :1]), truncated[:, 1:]], 1)
-    images = shrink(generator.synthesis(truncated), settings.image_size)
+    placed = align_rows(truncated, generator.w_avg, align=settings.align)
+    images = shrink(generator.synthesis(placed), settings.image_size)
     return w_NGD if settings.mixing else w_NGD[:, 0], to_uint8(images)
 
 
