@@ -78,8 +78,11 @@ def test_kfp_loads_a_component_with_the_inputs_and_outputs_of_the_spec(spec: Ste
 def _declared(hint: Any) -> tuple[str, bool]:
     kind, optional = base_type(hint)
     names = {
-        **{int: "Integer", float: "Float", str: "String"},
-        **{bool: "Boolean", list[float]: "List"},
+        int: "Integer",
+        float: "Float",
+        str: "String",
+        bool: "Boolean",
+        list[float]: "List",
     }
     return names[kind], optional
 
