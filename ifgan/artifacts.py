@@ -1,6 +1,6 @@
 """The artifacts that steps hand to each other: directories of plain files.
 
-Shape legend: N samples, D = w_dim, Dz = z_dim, R rows of w, A attributes, F true factors.
+Shape legend: N samples, D = w_dim, Dz = z_dim, G groups of its rows, A attributes, F true factors.
 
 Every reader checks shapes and agreement, so that a truncated or foreign directory is refused
 by name instead of giving a wrong boundary.
@@ -9,6 +9,7 @@ by name instead of giving a wrong boundary.
 from __future__ import annotations
 
 import io
+import itertools
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 
 from ifgan.errors import UserError
 from ifgan.files import read_json, write_json
+from ifgan.layers import RowGroup
 from ifgan.seeds import seeds_to_z
+from ifgan.styles import StyleMaps
 
 Float32 = NDArray[np.float32]
 
@@ -49,8 +52,9 @@ class Latents:
     Parameters
     ----------
     seeds : (N,) int64.
-    z : (N, Dz); w : (N, D), or (N, R, D) where rows differ; w_avg : (D,).
+    z : (N, Dz); w : (N, D), or (N, G, D) where groups of rows differ; w_avg : (D,).
     provenance : generator, truncation of the images, versions.
+    styles : the map from w to S, of a generator that has styles.
     """
 
     seeds: NDArray[np.int64]
@@ -59,6 +63,14 @@ class Latents:
     w_avg: Float32
     provenance: Mapping[str, Any]
     truth: KnownTruth | None = None
+    styles: StyleMaps | None = None
+
+    @property
+    def groups(self) -> tuple[RowGroup, ...]:
+        """The groups of rows that w is given for; one of all rows where they are equal."""
+        num_ws = int(self.provenance["num_ws"])
+        recorded = self.provenance.get("groups", [["all", 0, num_ws]])
+        return tuple(RowGroup(str(n), int(first), int(stop)) for n, first, stop in recorded)
 
     def write(self, folder: Path) -> None:
         """Write into an existing, empty directory."""
@@ -68,6 +80,8 @@ class Latents:
         np.save(folder / "w_avg.npy", self.w_avg)
         if self.truth:
             write_truth(folder, self.truth)
+        if self.styles:
+            self.styles.write(folder / "styles.npz")
         write_json(folder / "latents.json", self.provenance)
 
     @classmethod
@@ -76,6 +90,7 @@ class Latents:
         with reading("latents", folder):
             if not (folder / "latents.json").exists():
                 return cls._read_plain(folder)
+            maps = folder / "styles.npz"
             latents = cls(
                 seeds=np.load(folder / "seeds.npy"),
                 z=np.load(folder / "z.npy", mmap_mode="r"),
@@ -83,6 +98,7 @@ class Latents:
                 w_avg=np.load(folder / "w_avg.npy"),
                 provenance=read_json(folder / "latents.json"),
                 truth=read_truth(folder),
+                styles=StyleMaps.read(maps) if maps.exists() else None,
             )
             count = len(latents.seeds)
             if not count == len(latents.z) == len(latents.w):
@@ -98,8 +114,10 @@ class Latents:
         seeds = np.load(folder / "seeds.npy", allow_pickle=False).astype(np.int64)
         if w.ndim not in (2, 3) or len(w) != len(seeds) or not np.issubdtype(w.dtype, np.floating):
             raise ValueError(f"latents.npy has shape {w.shape}, for {len(seeds)} seeds")
-        if w.ndim == 3 and _rows_are_equal(w):
-            w = w[:, 0]
+        num_ws = w.shape[1] if w.ndim == 3 else 1
+        groups = [["all", 0, num_ws]]
+        if w.ndim == 3:
+            w, groups = _in_groups(w)
         return cls(
             seeds=seeds,
             z=seeds_to_z(seeds, z_dim=w.shape[-1]),
@@ -108,12 +126,23 @@ class Latents:
             provenance={
                 "generator": "existing samples",
                 "generator_digest": "unknown",
-                "num_ws": w.shape[1] if w.ndim == 3 else 1,
+                "num_ws": num_ws,
+                "groups": groups,
                 "truncation_psi": None,
                 "truncation_cutoff": None,
                 "device_class": "unknown",
             },
         )
+
+
+def _in_groups(w_NRD: Float32) -> tuple[Float32, list[list[Any]]]:
+    """(N, D) where all rows are equal, else (N, G, D); and the groups of neighbours that are."""
+    num_ws = w_NRD.shape[1]
+    new = [r for r in range(1, num_ws) if not _are_equal(w_NRD[:, r], w_NRD[:, r - 1])]
+    if not new:
+        return w_NRD[:, 0], [["all", 0, num_ws]]
+    groups = [[f"{a}-{b - 1}", a, b] for a, b in itertools.pairwise([0, *new, num_ws])]
+    return w_NRD if len(groups) == num_ws else w_NRD[:, [0, *new]], groups
 
 
 def write_truth(folder: Path, truth: KnownTruth) -> None:
@@ -190,10 +219,10 @@ class Scores:
         return scores
 
 
-def _rows_are_equal(w_NRD: NDArray[Any], *, block: int = 8192) -> bool:
-    """Whether every sample has one w for all rows; of 500,000 a table of truths is gigabytes."""
-    parts = (w_NRD[first : first + block] for first in range(0, len(w_NRD), block))
-    return all(bool((part == part[:, :1]).all()) for part in parts)
+def _are_equal(one_ND: Float32, other_ND: Float32, *, block: int = 8192) -> bool:
+    """Whether two rows of w are, in every sample; of 500,000 a table of truths is large."""
+    parts = (slice(first, first + block) for first in range(0, len(one_ND), block))
+    return all(np.array_equal(one_ND[part], other_ND[part]) for part in parts)
 
 
 def write_shard(path: Path, images: Iterable[tuple[str, bytes]]) -> None:

@@ -118,7 +118,7 @@ def agreement(problem: Problem, one: Hyperplane, other: Hyperplane) -> tuple[flo
     The second is the cosine in the metric of the latents' covariance: in an anisotropic space
     two normals may differ much along directions that samples hardly vary in.
     """
-    raw = float(one.normal @ other.normal)
+    raw = float(one.unit @ other.unit)
     projections_N2 = project(problem.latents, np.stack([one.normal, other.normal], axis=1))
     return raw, float(np.atleast_2d(np.corrcoef(projections_N2.T))[0, 1])
 
@@ -142,7 +142,7 @@ def measured_point(
         quality = spearman(distances, problem.scores[rows])
     elif 0 < positive.sum() < len(positive):
         quality = auroc(distances, np.where(positive, 1.0, -1.0))
-    return CurvePoint(num_samples, quality, float(plane.normal @ full.normal))
+    return CurvePoint(num_samples, quality, float(plane.unit @ full.unit))
 
 
 def truth_cosines(problem: Problem, plane: Hyperplane) -> dict[str, float]:

@@ -45,14 +45,21 @@ _BLOCK = 8192  # latents that are brought to float64 at a time
 
 @dataclass(frozen=True, eq=False)
 class Hyperplane:
-    """Unit normal (D,) and intercept of d(x) = x·normal + intercept, in latent units.
+    """Normal (D,) and intercept of d(x) = x·normal + intercept, in latent units.
 
-    ``solution`` is what the fit may start from that comes next.
+    ``solution`` is what the fit may start from that comes next. ``unit`` is the unit normal in the
+    boundary's own space: ``normal`` itself, but for S, whose distance is a function of w.
     """
 
     normal: Float64
     intercept: float
     solution: Solution | None = None
+    own: Float64 | None = None
+
+    @property
+    def unit(self) -> Float64:
+        """Unit normal in the boundary's own space."""
+        return self.normal if self.own is None else self.own
 
     def distance(self, latents_MD: Float32, rows: Rows | None = None) -> Float64:
         """(N,) signed distances of (M, D) latents, or of some rows of them."""
@@ -108,10 +115,17 @@ def fit_regression(
     mean, spread = float(targets_N.mean()), float(targets_N.std())
     loss = SquaredInsensitive((targets_N - mean) / spread, _EPSILON)
     plane = _hyperplane(samples, solve(samples, loss, c, weights=np.ones(len(rows)), start=start))
-    projections_N = project(latents, plane.normal[:, None], rows)[:, 0]
-    slope = float(np.cov(projections_N, targets_N)[0, 1] / projections_N.var(ddof=1))
-    intercept = mean / slope - float(projections_N.mean())
+    intercept = where_target_is_zero(latents, rows, targets_N, plane.normal)
     return Hyperplane(plane.normal, intercept, plane.solution)
+
+
+def where_target_is_zero(
+    latents: Float32, rows: Rows, targets_N: Float64, normal: Float64
+) -> float:
+    """The intercept by which distance 0 is where the mean target is 0, by linear regression."""
+    projections_N = project(latents, normal[:, None], rows)[:, 0]
+    slope = float(np.cov(projections_N, targets_N)[0, 1] / projections_N.var(ddof=1))
+    return float(targets_N.mean()) / slope - float(projections_N.mean())
 
 
 def fit_reference(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,12 @@ from ifgan.specs import (
     numbered_parts,
     settings_to_dict,
 )
+
+log = logging.getLogger(__name__)
+
+#: Styles of a direction in S by default: few enough to look at each, which is what S is for
+#: (Wu et al., StyleSpace, edit by single channels), and enough for what a classifier sees at once.
+_CHANNELS = 10
 
 
 @dataclass(frozen=True)
@@ -172,6 +179,7 @@ def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
         seed=config.sampler.seed,
         truncation_psi=config.sampler.truncation_psi,
         truncation_cutoff=config.sampler.truncation_cutoff,
+        mixing=config.sampler.mixing,
         align=config.sampler.align,
         image_size=config.sampler.image_size,
     )
@@ -195,6 +203,7 @@ def _sampled(config: Config, identities: Identities) -> list[tuple[Output, Outpu
 
 def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
     attribute, svm = config.attribute, config.svm
+    _check_space(config)
     column = attribute.column(config.classifier.kind)
     if column not in identities.columns:
         raise UserError(
@@ -211,6 +220,8 @@ def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
         kind=attribute.kind,
         method=method,
         space=svm.space,
+        layers=svm.layers,
+        channels=(svm.channels or _CHANNELS) if svm.space == "s" else None,
         threshold=svm.threshold,
         c=svm.c,
         c_grid=[float(c) for c in svm.c_grid],
@@ -219,3 +230,30 @@ def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
         split_ratio=svm.split_ratio,
         seed=svm.seed,
     )
+
+
+def _check_space(config: Config) -> None:
+    """Refuse what no face needs to be rendered for to see, and name what has no effect."""
+    sampler, svm = config.sampler, config.svm
+    if sampler.uri:
+        if sampler.mixing:
+            log.warning("sampler.mixing has no effect with sampler=existing.")
+    elif svm.space == "s" and isinstance(config.generator, Toyfaces):
+        raise UserError(
+            "svm.space=s needs a generator with styles, a StyleGAN2 or StyleGAN3. Got "
+            "generator=toyfaces. Set svm.space=w or svm.space=z, or another generator."
+        )
+    elif svm.space != "s" and sampler.mixing and svm.layers is None:
+        raise UserError(
+            f"svm.space={svm.space} with sampler.mixing=true needs svm.layers, since each group of "
+            "rows has a latent of its own. Set svm.layers=coarse, middle or fine; -m takes several."
+        )
+    elif svm.space != "s" and svm.layers is not None and not sampler.mixing:
+        raise UserError(
+            f"svm.layers={svm.layers} needs sampler.mixing=true: without it all rows of w are "
+            "equal and every choice gives the same boundary. Leave it out; edits choose layers."
+        )
+    if svm.channels is not None and svm.space != "s":
+        log.warning("svm.channels has no effect in svm.space=%s.", svm.space)
+    if svm.c is not None and svm.method != "interfacegan" and svm.space == "s":
+        log.warning("svm.c has no effect in svm.space=s, whose fit has no regularisation.")

@@ -9,19 +9,28 @@ Shape legend: N samples, Dz = z_dim, D = w_dim, R rows of w, H pixels a side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ifgan import generators
+from ifgan import editing, generators
+from ifgan.boundary import Boundary
 from ifgan.devices import resolve
-from ifgan.generators.base import Generator, truncate
+from ifgan.editing import Edit, Step
+from ifgan.generators.base import Generator, align_rows, truncate
+from ifgan.generators.mixing import draw_w, spread
 from ifgan.graph import sampler_settings
 from ifgan.identities import generator_weights
+from ifgan.layers import Layers, row_groups
+from ifgan.ranges import one_of
+from ifgan.schema import ALIGNMENTS, Config
 from ifgan.seeds import seeds_to_z
 
 
@@ -64,6 +73,10 @@ class LoadedGenerator:
         -------
         (N, 3, H, H) float32, clipped to [-1, 1].
         """
+        return self.network.synthesis(self._all_rows(w)).clamp(-1, 1)
+
+    def _all_rows(self, w: Tensor | NDArray[np.floating]) -> Tensor:
+        """(N, R, D) on the device, of (N, D) or (N, R, D)."""
         w_NRD = self._here(w)
         if w_NRD.ndim == 2:
             w_NRD = w_NRD[:, None].expand(-1, self.network.num_ws, -1)
@@ -73,23 +86,113 @@ class LoadedGenerator:
                 f"w must have shape (N, {expected[1]}) or (N, {expected[0]}, {expected[1]}); "
                 f"got {tuple(w_NRD.shape)}"
             )
-        return self.network.synthesis(w_NRD).clamp(-1, 1)
+        return w_NRD
 
     def _here(self, latents: Tensor | NDArray[np.floating]) -> Tensor:
         tensor = latents if isinstance(latents, Tensor) else torch.from_numpy(np.asarray(latents))
         return tensor.to(self.w_avg.device, torch.float32)
 
     def sample(
-        self, seeds: Sequence[int], *, psi: float | None = None, cutoff: int | None = None
+        self,
+        seeds: Sequence[int],
+        *,
+        psi: float | None = None,
+        cutoff: int | None = None,
+        align: str = "none",
+        mixing: bool = False,
     ) -> Tensor:
-        """Faces of these seeds, truncated by ``psi`` (None: the convention of the weights).
+        """Faces of these seeds, as a run's sampler renders them.
+
+        Parameters
+        ----------
+        psi, cutoff : truncation; None: psi by the convention of the weights, all rows.
+        align, mixing : as ``sampler.align`` and ``sampler.mixing``.
 
         Returns
         -------
         (N, 3, H, H) float32 in [-1, 1]; image i depends on seeds[i] alone.
         """
+        groups = row_groups(self.network.num_ws, mixing=mixing)
+        w_NRD = spread(draw_w(self.network, seeds, groups), groups)
         strength = self.psi if psi is None else psi
-        return self.synthesize(self.z_to_w(self.seeds_to_z(seeds), psi=strength, cutoff=cutoff))
+        w_NRD = truncate(w_NRD, self.w_avg, psi=strength, cutoff=cutoff)
+        return self.synthesize(align_rows(w_NRD, self.w_avg, align=_known(align)))
+
+    def edit(
+        self,
+        boundary: Boundary | str | Path,
+        latents: Sequence[int] | Tensor | NDArray[np.floating],
+        *,
+        by: Step | None = None,
+        to: Step | None = None,
+        psi: float | None = None,
+        cutoff: int | None = None,
+        align: str | None = None,
+        layers: Layers | None = None,
+        row0: bool | None = None,
+        channels: int | None = None,
+        allow_generator: str | None = None,
+    ) -> Tensor:
+        """Faces moved along a boundary; see ``ifgan.editing`` for units and centre.
+
+        Parameters
+        ----------
+        boundary : or where it lies, as ``Boundary.load`` takes it.
+        latents : seeds; or w, (N, D) or (N, R, D), which is taken as final unless ``psi`` is given;
+            for a boundary in Z, z (N, Dz).
+        by : step of the final rows, in S of raw styles; to : signed distance instead; a number, or
+            (N,).
+        psi, cutoff : truncation before the edit; None: for seeds and z, psi by the convention of
+            the weights.
+        align : as ``sampler.align``; None: for seeds and z, as the boundary's samples were.
+        layers, row0, channels : what moves, see ``Boundary.move``; with a boundary in Z the rows
+            that take the moved w.
+        allow_generator : digest, name or file of this generator, if the boundary is of the one
+            that it was fine-tuned from.
+
+        Returns
+        -------
+        (N, 3, H, H) float32 in [-1, 1].
+
+        Raises
+        ------
+        UserError
+            If the boundary is of another generator, or an option does not fit it.
+        """
+        if not isinstance(boundary, Boundary):
+            boundary = Boundary.load(boundary)
+        if allow_generator is not None:
+            boundary = boundary.allowing(generator_digest(allow_generator), name=allow_generator)
+        editing.check(self.network, boundary)
+        edit = Edit(by=by, to=to, layers=layers, row0=row0, channels=channels)
+        drawn = not isinstance(latents, Tensor) and np.asarray(latents).dtype.kind in "iu"
+        if drawn or boundary.space == "z":
+            psi = self.psi if psi is None else psi
+            align = boundary.provenance.get("align") if align is None else align
+
+        def final(w_NRD: Tensor) -> Tensor:
+            strength = 1.0 if psi is None else psi
+            truncated = truncate(w_NRD, self.w_avg, psi=strength, cutoff=cutoff)
+            return align_rows(truncated, self.w_avg, align=_known(align or "none"))
+
+        given: Any = self.seeds_to_z(cast(Sequence[int], latents)) if drawn else latents
+        return self._edited(boundary, given, edit, final=final, drawn=drawn)
+
+    def _edited(
+        self,
+        boundary: Boundary,
+        given: Any,
+        edit: Edit,
+        *,
+        final: Callable[[Tensor], Tensor],
+        drawn: bool,
+    ) -> Tensor:
+        """In Z the edit comes before the mapping, elsewhere after the truncation."""
+        if boundary.space == "z":
+            moved = editing.edit_z(self.network, boundary, self._here(given), edit)
+            return self.synthesize(final(moved))
+        final_NRD = final(self.z_to_w(given) if drawn else self._all_rows(given))
+        return editing.render_edit(self.network, boundary, final_NRD, edit).clamp(-1, 1)
 
 
 def load_generator(
@@ -109,6 +212,30 @@ def load_generator(
     UserError
         If there is no such name or file, or it is no generator; the message is one line.
     """
+    config = _configured(name_or_path, options)
+    digest, file = generator_weights(config)
+    network = generators.load(
+        sampler_settings(config, digest),
+        None if file is None else file.as_path(),
+        device=resolve(device),
+    )
+    return LoadedGenerator(network, config.generator.psi)
+
+
+def generator_digest(digest_name_or_path: str) -> str:
+    """Identity of a generator's weights: of a name or a file as ``load_generator`` takes them.
+
+    Raises
+    ------
+    UserError
+        If it is neither these nor a digest.
+    """
+    if re.fullmatch(r"[0-9a-f]{64}|toyfaces-\d+-\d+", digest_name_or_path):
+        return digest_name_or_path
+    return generator_weights(_configured(digest_name_or_path, {}))[0]
+
+
+def _configured(name_or_path: str, options: Mapping[str, object]) -> Config:
     from ifgan.compose import compose_config
 
     is_file = "." in name_or_path or "/" in name_or_path
@@ -117,11 +244,9 @@ def load_generator(
         if is_file
         else [f"generator={name_or_path}"]
     )
-    config = compose_config([*chosen, *(f"generator.{k}={v}" for k, v in options.items())])
-    digest, file = generator_weights(config)
-    network = generators.load(
-        sampler_settings(config, digest),
-        None if file is None else file.as_path(),
-        device=resolve(device),
-    )
-    return LoadedGenerator(network, config.generator.psi)
+    return compose_config([*chosen, *(f"generator.{k}={v}" for k, v in options.items())])
+
+
+def _known(align: str) -> str:
+    one_of("align", align, ALIGNMENTS)
+    return align

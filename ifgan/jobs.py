@@ -82,6 +82,8 @@ class Result:
             ("report", "report.html"),
         ):
             shutil.copyfile(artifacts / source, folder / name)
+        if (artifacts / "boundary" / "channels.json").exists():  # of a boundary in S
+            shutil.copyfile(artifacts / "boundary" / "channels.json", folder / "channels.json")
         return cls(folder, read_json(folder / "metrics.json"))
 
     def publish(self, root: str | None, *, attribute: str, key: str) -> str | None:

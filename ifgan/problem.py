@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifgan.artifacts import Latents, ScoreColumn, Scores
-from ifgan.boundary import normalise_z
 from ifgan.errors import UserError, choices
 from ifgan.fits import Float32, otsu
 from ifgan.newton import Float64
+from ifgan.spaces import in_space, styles_of
 from ifgan.specs import SvmSettings
+from ifgan.style_fits import Styles
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,9 @@ class Problem:
     Parameters
     ----------
     column : what the scores mean.
-    seeds : (N,); latents : (N, D) in the fit's space; scores : (N,), finite.
+    seeds : (N,); latents : (N, D) in the fit's space, of S the w that it follows from, those of
+        all groups of rows end to end; scores : (N,), finite.
+    rows : the rows of w that are fitted, first and stop; styles : S, if the fit is in it.
     targets : (N,), what is fitted; the sign is the label.
     train, validation : rows of the labelled samples, disjoint; every other row is remaining.
     threshold : score above which a face counts as positive.
@@ -49,6 +52,8 @@ class Problem:
     column: ScoreColumn
     seeds: NDArray[np.int64]
     latents: Float32
+    rows: tuple[int, int]
+    styles: Styles | None
     scores: Float64
     targets: Float64
     train: Rows
@@ -104,14 +109,17 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
     rng = np.random.RandomState(settings.seed)
     targets_N, groups = _labels(settings, scores_N, threshold)
     train, validation = _split(settings, groups, rng)
+    fitted, rows = in_space(settings, latents, scored)
     truth_D = None
-    if latents.truth and settings.attribute in latents.truth.names:
+    if latents.truth and settings.space != "s" and settings.attribute in latents.truth.names:
         row = latents.truth.names.index(settings.attribute)
         truth_D = latents.truth.directions[settings.space][row]
     return Problem(
         column=column,
         seeds=latents.seeds[scored],
-        latents=_in_space(settings.space, latents, scored),
+        latents=fitted,
+        rows=(rows[0], rows[-1] + 1),
+        styles=styles_of(latents, rows) if settings.space == "s" else None,
         scores=scores_N,
         targets=targets_N,
         train=train,
@@ -120,10 +128,18 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
         num_unscored=len(latents.seeds) - len(scored),
         truth=truth_D,
         centre=latents.w_avg,
-        warnings=_warnings(settings, scores_N > threshold),
+        warnings=(
+            *(str(warning) for warning in latents.provenance.get("warnings", ())),
+            *_warnings(settings, scores_N > threshold),
+        ),
         latents_provenance=latents.provenance,
         scores_provenance=scores.provenance,
     )
+
+
+def searches_c(settings: SvmSettings) -> bool:
+    """Whether C is chosen by cross-validation; a fit in S has none."""
+    return settings.c is None and settings.space != "s"
 
 
 def size_of_ends(settings: SvmSettings, count: int) -> int:
@@ -140,22 +156,6 @@ def _column(settings: SvmSettings, scores: Scores) -> tuple[ScoreColumn, NDArray
         )
     index = names.index(settings.column)
     return scores.columns[index], scores.scores[:, index]
-
-
-def _in_space(space: str, latents: Latents, rows: Rows) -> Float32:
-    if space == "z":
-        # The only copy of all latents: normalised anew in every pass they would cost more time.
-        z_ND = np.empty((len(rows), latents.z.shape[1]), dtype=np.float32)
-        for first in range(0, len(rows), _BLOCK):
-            part = slice(first, first + _BLOCK)
-            z_ND[part] = normalise_z(latents.z[rows[part]])
-        return z_ND
-    if latents.w.ndim != 2:
-        raise UserError(
-            f"svm.space=w needs latents whose rows are equal. Got w of shape {latents.w.shape}."
-        )
-    # Most often all have a score: then the file itself is read from, not copied into memory.
-    return latents.w if len(rows) == len(latents.w) else latents.w[rows]
 
 
 def _threshold(settings: SvmSettings, column: ScoreColumn, scores_N: Float64) -> float:
@@ -189,7 +189,7 @@ def _split(
 ) -> tuple[Rows, Rows]:
     """Each class shuffled, then cut at ``split_ratio``."""
     # Cross-validation needs every fold to hold both classes, on either side of the cut.
-    needed = 2 * settings.folds if settings.c is None else 2
+    needed = 2 * settings.folds if searches_c(settings) else 2
     smaller = min(groups, key=len)
     train, validation = [], []
     for rows in groups:

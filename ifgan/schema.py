@@ -16,10 +16,11 @@ from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
 from ifgan.errors import UserError
+from ifgan.layers import PATTERN as LAYERS
 from ifgan.ranges import identifier, in_range, one_of, positive
 
 METHODS = ("auto", "linear", "regression", "interfacegan")
-SPACES = ("z", "w")
+SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
 PRECISIONS = ("float32", "float16")
@@ -91,6 +92,7 @@ class Sampler:
     truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
     image_size: int = MISSING  # pixels a side of the stored faces
     shards: int = 1  # samplers and classifiers side by side, a range of seeds each
+    mixing: bool = False  # a latent of its own for each of the coarse, middle and fine rows of w
     align: str = "none"  # w_avg_row0: row 0 of w, which places the face, is that of the mean
     uri: str | None = None  # sampler=existing: where samples are; a path, gs://… or s3://…
 
@@ -137,7 +139,9 @@ class Svm:
     """How the hyperplane is fitted (ifgan/steps/svm.py, docs in conf/svm/)."""
 
     method: str = "auto"  # auto: linear for binary, regression for continuous attributes
-    space: str = "w"
+    space: str = "w"  # s: the styles of a StyleGAN
+    layers: str | None = None  # coarse, middle, fine, or rows of w as in 4-7; null: all
+    channels: int | None = None  # space=s: styles of the direction; null: 10
     threshold: float | None = None  # null: the classifier's own, else Otsu's; median if continuous
     c: float | None = None  # null: from c_grid by cross-validation
     c_grid: list[float] = field(default_factory=lambda: [1e-4, 1e-3, 1e-2, 1e-1])
@@ -149,6 +153,13 @@ class Svm:
     def __post_init__(self) -> None:
         one_of("svm.method", self.method, METHODS)
         one_of("svm.space", self.space, SPACES)
+        if self.layers is not None and not re.fullmatch(LAYERS, self.layers):
+            raise UserError(
+                "svm.layers must be coarse, middle, fine, rows of w such as 4-7, or null. "
+                f"Got '{self.layers}'."
+            )
+        if self.channels is not None:
+            in_range("svm.channels", self.channels, low=1, high=100_000)
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise UserError(f"svm.threshold must be a finite number or null. Got {self.threshold}.")
         if self.c is not None:

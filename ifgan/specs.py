@@ -33,6 +33,7 @@ class SamplerSettings:
     precision, class_label, exit_resolution : of a checkpoint, see ``schema.Checkpoint``.
     num_samples, seed : faces of the seeds ``seed … seed + num_samples - 1``.
     truncation_psi, truncation_cutoff : truncation of the images; cutoff None means all rows.
+    mixing : a latent of its own for each group of rows of w, see ``ifgan.layers``.
     align : "none", or "w_avg_row0": images have row 0 of w replaced by that of w_avg, which
         undoes the rotation and translation of unaligned networks such as FFHQ-U.
     image_size : pixels a side of the stored faces.
@@ -48,6 +49,7 @@ class SamplerSettings:
     seed: int
     truncation_psi: float
     truncation_cutoff: int | None
+    mixing: bool
     align: str
     image_size: int
 
@@ -67,6 +69,8 @@ class SvmSettings:
     Parameters
     ----------
     column : what the classifier calls the attribute.
+    layers : the rows of w that are fitted; None: all.
+    channels : styles of a direction in S; None in other spaces.
     threshold : score above which a face counts as positive; None: the classifier's own.
     c : regularisation of the SVM; None: chosen from ``c_grid`` by cross-validation.
     """
@@ -76,6 +80,8 @@ class SvmSettings:
     kind: str
     method: str
     space: str
+    layers: str | None
+    channels: int | None
     threshold: float | None
     c: float | None
     c_grid: list[float]
@@ -206,7 +212,7 @@ def _coerce(spec: StepSpec, name: str, hint: Any, value: Any) -> Any:
         return int(value)
     if kind is float and is_number:
         return float(value)
-    if kind is str and isinstance(value, str):
+    if kind in (str, bool) and isinstance(value, kind):
         return value
     if get_origin(kind) is list and isinstance(value, list):
         return [float(item) for item in value]

@@ -221,4 +221,6 @@ def _plain_name(node: Node) -> str:
         parts.append(node.settings.attribute)
         if node.settings.space != "w":
             parts.append(node.settings.space)
+        if node.settings.layers is not None:
+            parts.append(node.settings.layers)
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")

@@ -25,6 +25,7 @@ TOYFACES = SamplerSettings(
     seed=0,
     truncation_psi=1.0,
     truncation_cutoff=None,
+    mixing=False,
     align="none",
     image_size=64,
 )
@@ -37,6 +38,8 @@ def settings(**changes: object) -> SvmSettings:
         "kind": "binary",
         "method": "linear",
         "space": "w",
+        "layers": None,
+        "channels": None,
         "threshold": None,
         "c": None,
         "c_grid": [1e-4, 1e-3, 1e-2],

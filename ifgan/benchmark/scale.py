@@ -87,6 +87,8 @@ def settings(*, space: str, method: str) -> SvmSettings:
         kind="continuous" if method == "regression" else "binary",
         method=method,
         space=space,
+        layers=None,
+        channels=None,
         threshold=None,
         c=1.0 if method == "interfacegan" else None,
         c_grid=[1e-4, 1e-3, 1e-2, 1e-1],

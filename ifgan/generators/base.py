@@ -1,6 +1,7 @@
 """What every generator offers, and what is known of the toy one.
 
-Shape legend: N batch, D = w_dim, Dz = z_dim, R = rows of w (num_ws), F factors, H = W pixels.
+Shape legend: N batch, D = w_dim, Dz = z_dim, R = rows of w (num_ws), S styles, F factors,
+H = W pixels.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ifgan.seeds import seeds_to_z as seeds_to_z  # where every generator's user looks for it
+from ifgan.styles import StyleLayer, StyleMaps
 
 #: Latents and images are computed in groups of this many, the last one padded. Matrix products
 #: sum in an order that depends on the number of rows; one constant shape keeps every sample
@@ -83,6 +85,28 @@ class KnowsTruth(Protocol):
         ...
 
 
+@runtime_checkable
+class HasStyles(Protocol):
+    """A generator whose layers read styles, affine maps of their rows of w: the space S."""
+
+    @property
+    def style_layers(self) -> tuple[StyleLayer, ...]:
+        """The layers in the order of S."""
+        ...
+
+    def style_maps(self) -> StyleMaps:
+        """The affine map from w to all styles."""
+        ...
+
+    def styles(self, w_NRD: Tensor) -> Tensor:
+        """Styles of latents: (N, R, D) -> (N, S) float32, row by row."""
+        ...
+
+    def render_styles(self, styles_NS: Tensor) -> Tensor:
+        """Render styles as ``synthesis`` renders latents: (N, S) -> (N, 3, H, H)."""
+        ...
+
+
 def truncate(w_NRD: Tensor, w_avg_D: Tensor, *, psi: float, cutoff: int | None = None) -> Tensor:
     """Truncation trick: w_avg + psi (w - w_avg) on the first ``cutoff`` rows (None: all).
 
@@ -94,3 +118,16 @@ def truncate(w_NRD: Tensor, w_avg_D: Tensor, *, psi: float, cutoff: int | None =
     if cutoff is None:
         return truncated
     return torch.cat([truncated[:, :cutoff], w_NRD[:, cutoff:]], dim=1)
+
+
+def align_rows(w_NRD: Tensor, w_avg_D: Tensor, *, align: str) -> Tensor:
+    """``sampler.align``: "w_avg_row0" gives row 0 of w the mean's, "none" leaves all as they are.
+
+    Row 0 turns and places the face of a StyleGAN3, so this undoes what unaligned networks such as
+    FFHQ-U do to it.
+
+    Source: Alaluf et al., Third Time's the Charm? (ECCV Workshops 2022), pseudo-alignment.
+    """
+    if align == "none":
+        return w_NRD
+    return torch.cat([w_avg_D.expand_as(w_NRD[:, :1]), w_NRD[:, 1:]], dim=1)

@@ -97,11 +97,15 @@ class FullyConnected(nn.Module):
 
     def forward(self, x_NF: Tensor) -> Tensor:
         """(N, in_features) -> (N, out_features)."""
-        weight = self.weight * (self.lr_multiplier / math.sqrt(self.weight.shape[1]))
-        y_NF = F.linear(x_NF, weight, self.bias * self.lr_multiplier)
+        y_NF = F.linear(x_NF, *self.effective())
         if self.activation == "linear":
             return y_NF
         return F.leaky_relu(y_NF, LRELU_SLOPE) * LRELU_GAIN
+
+    def effective(self) -> tuple[Tensor, Tensor]:
+        """Weight (out_features, in_features) and bias (out_features,) as they are applied."""
+        weight = self.weight * (self.lr_multiplier / math.sqrt(self.weight.shape[1]))
+        return weight, self.bias * self.lr_multiplier
 
 
 class MappingNetwork(nn.Module):

@@ -4,17 +4,19 @@ Images are rendered one by one on a CPU: libraries choose the order of a convolu
 shape, and a sample must not depend on its batch; one image fills the cores anyway. On a GPU a
 batch is rendered together.
 
-Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, C = c_dim, H = W pixels.
+Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H = W pixels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from ifgan.generators.mapping import MappingNetwork, map_latents
+from ifgan.generators.mapping import FullyConnected, MappingNetwork, in_groups, map_latents
+from ifgan.styles import StyleLayer, StyleMaps
 
 
 class _Settings(Protocol):
@@ -80,8 +82,31 @@ class NetworkGenerator:
         """
         return map_latents(self._mapping, z_NDz, c_NC, class_label=self.class_label)
 
-    def _parts(self, w_NRD: Tensor) -> tuple[Tensor, ...]:
-        """The latents on the network's device, split into what is rendered together."""
+    def _affines(self) -> list[tuple[str, int, FullyConnected]]:
+        """Name, row of w and affine map of the layers that an image needs."""
+        raise NotImplementedError
+
+    @property
+    def style_layers(self) -> tuple[StyleLayer, ...]:
+        """The layers in the order of S, ``affine(w)`` of each, not yet normalised."""
+        return tuple(StyleLayer(name, row, len(a.bias)) for name, row, a in self._affines())
+
+    @torch.inference_mode()
+    def style_maps(self) -> StyleMaps:
+        """The affine map from w to all styles, on the CPU."""
+        effective = [affine.effective() for _, _, affine in self._affines()]
+        weight, bias = (torch.cat(parts).float().cpu() for parts in zip(*effective, strict=True))
+        return StyleMaps(self.style_layers, weight.numpy(), bias.numpy())
+
+    @torch.inference_mode()
+    def styles(self, w_NRD: Tensor) -> Tensor:
+        """Styles of latents: (N, R, D) -> (N, S) float32; row i depends on w_NRD[i] alone."""
         w_NRD = w_NRD.to(self.w_avg.device, torch.float32)
-        together = max(1, len(w_NRD)) if w_NRD.device.type == "cuda" else 1
-        return torch.split(w_NRD, together)
+        return torch.cat([in_groups(a, w_NRD[:, row]) for _, row, a in self._affines()], dim=1)
+
+    def _parts(self, styles_NS: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """The styles of each layer, on the network's device, of what is rendered together."""
+        styles_NS = styles_NS.to(self.w_avg.device, torch.float32)
+        together = max(1, len(styles_NS)) if styles_NS.device.type == "cuda" else 1
+        for part_NS in torch.split(styles_NS, together):
+            yield torch.split(part_NS, [layer.channels for layer in self.style_layers], dim=1)

@@ -5,7 +5,7 @@ the rest of the house sees.
 
 Source: Karras et al., Analyzing and Improving the Image Quality of StyleGAN (CVPR 2020).
 
-Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, C = c_dim, H = W pixels.
+Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H = W pixels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ifgan.errors import UserError
-from ifgan.generators.mapping import MappingNetwork
+from ifgan.generators.mapping import FullyConnected, MappingNetwork
 from ifgan.generators.network import NetworkGenerator
 from ifgan.generators.stylegan2_synthesis import StyleGAN2Settings, SynthesisNetwork
 
@@ -93,8 +93,13 @@ class StyleGAN2(NetworkGenerator):
         -------
         (N, 3, H, H) float32 tensor, nominal range [-1, 1], not clipped; H is ``img_resolution``.
         """
-        images = [
-            self.network.synthesis(part, exit_resolution=self.exit_resolution, half=self.half)
-            for part in self._parts(w_NRD)
-        ]
-        return torch.cat(images)
+        return self.render_styles(self.styles(w_NRD))
+
+    @torch.inference_mode()
+    def render_styles(self, styles_NS: Tensor) -> Tensor:
+        """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
+        parts = self._parts(styles_NS)
+        return torch.cat([self.network.synthesis.render(part, half=self.half) for part in parts])
+
+    def _affines(self) -> list[tuple[str, int, FullyConnected]]:
+        return self.network.synthesis.affines(self.exit_resolution)

@@ -16,6 +16,7 @@ H, W grid out.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -126,9 +127,9 @@ class SynthesisLayer(nn.Module):
             weight = weight.contiguous(memory_format=torch.channels_last)
             self.weight.data = weight.transpose(0, 1) if self.is_up else weight
 
-    def forward(self, x_NIhw: Tensor, w_ND: Tensor) -> Tensor:
-        """(N, I, h, w), (N, D) -> (N, O, H, W), of the type of x."""
-        weight_NOIKK = self._modulated(w_ND).to(x_NIhw.dtype)
+    def forward(self, x_NIhw: Tensor, style_NI: Tensor) -> Tensor:
+        """(N, I, h, w), (N, I) -> (N, O, H, W), of the type of x."""
+        weight_NOIKK = self._modulated(style_NI).to(x_NIhw.dtype)
         n, o, i, k, _ = weight_NOIKK.shape
         bias = (self.bias * LRELU_GAIN).to(x_NIhw.dtype).repeat(n)
         # One group of channels per sample.
@@ -149,9 +150,8 @@ class SynthesisLayer(nn.Module):
             x.clamp_(-self.clamp, self.clamp)
         return x.reshape(n, o, *x.shape[2:])
 
-    def _modulated(self, w_ND: Tensor) -> Tensor:
+    def _modulated(self, style_NI: Tensor) -> Tensor:
         """Weights times styles, demodulated, times the leaky ReLU's gain: (N, O, I, K, K)."""
-        style_NI = in_groups(self.affine, w_ND)
         energy_NO = in_groups(lambda square_NI: square_NI @ self.energy.T, style_NI.square())
         demodulate_NO = (energy_NO + 1e-8).rsqrt() * LRELU_GAIN
         scale_NOI = demodulate_NO[:, :, None] * style_NI[:, None, :]
@@ -169,10 +169,10 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.empty(settings.img_channels))
         self.affine = FullyConnected(settings.w_dim, channels_in)
 
-    def forward(self, x_NIHW: Tensor, w_ND: Tensor) -> Tensor:
-        """(N, I, H, W), (N, D) -> (N, 3, H, W), float32."""
+    def forward(self, x_NIHW: Tensor, style_NI: Tensor) -> Tensor:
+        """(N, I, H, W), (N, I) -> (N, 3, H, W), float32."""
         dtype, channels_in = x_NIHW.dtype, x_NIHW.shape[1]
-        scale_NI = in_groups(self.affine, w_ND) / math.sqrt(channels_in)
+        scale_NI = style_NI / math.sqrt(channels_in)
         weight_NOI = self.weight.flatten(1) * scale_NI[:, None, :]
         # As a matrix product, which reads channels in any layout; convolutions copy them first.
         bias_O1 = self.bias[:, None].to(dtype)
@@ -228,20 +228,35 @@ class SynthesisNetwork(nn.Module):
             if isinstance(module, SynthesisLayer):
                 module.prepare()
 
+    def affines(self, exit_resolution: int | None = None) -> list[tuple[str, int, FullyConnected]]:
+        """Name, row of w and affine map of every layer that an image needs, in order of use."""
+        found = []
+        for i, block in enumerate(self.blocks):
+            if exit_resolution is not None and block.resolution > exit_resolution:
+                break
+            # The row of a block's colours is also that of the next block's first convolution.
+            layers = {"conv1": 2 * i, "torgb": 2 * i + 1}
+            for name, row in (({"conv0": 2 * i - 1} if i else {}) | layers).items():
+                found.append((f"b{block.resolution}.{name}", row, getattr(block, name).affine))
+        return found
+
     def forward(
         self, w_NRD: Tensor, *, exit_resolution: int | None = None, half: bool = False
     ) -> Tensor:
         """Render; stop at a resolution if given; high resolutions in float16 if ``half``."""
+        styles = [in_groups(a, w_NRD[:, row]) for _, row, a in self.affines(exit_resolution)]
+        return self.render(styles, half=half)
+
+    def render(self, styles: Sequence[Tensor], *, half: bool = False) -> Tensor:
+        """Render from the styles (N, I) of the layers of ``affines``; stop where they end."""
+        style = iter(styles)
         first = self.blocks[0]
-        x = first.const.expand(len(w_NRD), -1, -1, -1)
-        x = first.conv1(x, w_NRD[:, 0])
-        image: Tensor = first.torgb(x, w_NRD[:, 1])
-        for i, block in enumerate(self.blocks[1:], start=1):
-            if exit_resolution is not None and block.resolution > exit_resolution:
-                break
-            # The row of the previous block's colours is also that of the next convolution.
+        x = first.const.expand(len(styles[0]), -1, -1, -1)
+        x = first.conv1(x, next(style))
+        image: Tensor = first.torgb(x, next(style))
+        for block in self.blocks[1 : 1 + (len(styles) - 2) // 3]:
             x = x.half() if half and block.is_half else x
-            x = block.conv0(x, w_NRD[:, 2 * i - 1])
-            x = block.conv1(x, w_NRD[:, 2 * i])
-            image = block.upsample(image) + block.torgb(x, w_NRD[:, 2 * i + 1])
+            x = block.conv0(x, next(style))
+            x = block.conv1(x, next(style))
+            image = block.upsample(image) + block.torgb(x, next(style))
         return image

@@ -5,7 +5,7 @@ the rest of the house sees.
 
 Source: Karras et al., Alias-Free Generative Adversarial Networks (NeurIPS 2021).
 
-Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, C = c_dim, H = W pixels.
+Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H = W pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ifgan.generators.activation import FilteredLrelu, filtered_lrelu
 from ifgan.generators.geometry import StyleGAN3Settings
-from ifgan.generators.mapping import MappingNetwork
+from ifgan.generators.mapping import FullyConnected, MappingNetwork
 from ifgan.generators.network import NetworkGenerator
 from ifgan.generators.stylegan3_synthesis import SynthesisNetwork
 
@@ -110,10 +110,18 @@ class StyleGAN3(NetworkGenerator):
         -------
         (N, 3, H, H) float32 tensor, nominal range [-1, 1], not clipped.
         """
+        return self.render_styles(self.styles(w_NRD), transform_33=transform_33)
+
+    @torch.inference_mode()
+    def render_styles(self, styles_NS: Tensor, *, transform_33: Tensor | None = None) -> Tensor:
+        """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
         if transform_33 is not None:
             transform_33 = transform_33.to(self.w_avg.device, torch.float32)
         images = [
-            self.network.synthesis(part, transform_33=transform_33, half=self.half)
-            for part in self._parts(w_NRD)
+            self.network.synthesis.render(part, transform_33=transform_33, half=self.half)
+            for part in self._parts(styles_NS)
         ]
         return torch.cat(images)
+
+    def _affines(self) -> list[tuple[str, int, FullyConnected]]:
+        return self.network.synthesis.affines()

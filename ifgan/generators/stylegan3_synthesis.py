@@ -15,6 +15,7 @@ H, W canvas.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -56,11 +57,11 @@ class FourierInput(nn.Module):
         self.register_buffer("freqs", torch.zeros(channels, 2))
         self.register_buffer("phases", torch.zeros(channels))
 
-    def forward(self, w_ND: Tensor, transform_33: Tensor | None) -> Tensor:
-        """(N, D) -> (N, C, H, H)."""
+    def forward(self, style_N4: Tensor, transform_33: Tensor | None) -> Tensor:
+        """(N, 4) -> (N, C, H, H)."""
         # Sinusoids in the image's own coordinates.
         user = self.transform if transform_33 is None else transform_33
-        total_N33 = self._motion(w_ND) @ user
+        total_N33 = self._motion(style_N4) @ user
         phases_NC1 = (self.freqs @ total_N33[:, :2, 2:]) + self.phases[:, None]
         freqs_NC2 = self.freqs @ total_N33[:, :2, :2]
 
@@ -70,7 +71,7 @@ class FourierInput(nn.Module):
 
         # Samples at pixel centres.
         span = 0.5 * self.size / self.rate
-        centres = torch.arange(self.size, device=w_ND.device, dtype=torch.float32) + 0.5
+        centres = torch.arange(self.size, device=style_N4.device, dtype=torch.float32) + 0.5
         centres = (centres / self.size * 2 - 1) * span
         x_NC1W = freqs_NC2[:, :, None, :1] * centres
         y_NCH1 = freqs_NC2[:, :, 1:, None] * centres[:, None]
@@ -80,10 +81,9 @@ class FourierInput(nn.Module):
         mixed = weight @ features_NCHW.flatten(2)
         return mixed.reshape(features_NCHW.shape)
 
-    def _motion(self, w_ND: Tensor) -> Tensor:
+    def _motion(self, style_N4: Tensor) -> Tensor:
         """The rotation and translation that w asks for, (N, 3, 3)."""
-        t_N4 = in_groups(self.affine, w_ND)
-        t_N4 = t_N4 / t_N4[:, :2].norm(dim=1, keepdim=True)
+        t_N4 = style_N4 / style_N4[:, :2].norm(dim=1, keepdim=True)
         cos, sin, x, y = t_N4.unbind(1)
         zero, one = torch.zeros_like(cos), torch.ones_like(cos)
         rotation = torch.stack([cos, -sin, zero, sin, cos, zero, zero, zero, one], dim=1)
@@ -146,11 +146,11 @@ class SynthesisLayer(nn.Module):
         )
 
     def forward(
-        self, x_NIHW: Tensor, w_ND: Tensor, *, filtered: FilteredLrelu, half: bool
+        self, x_NIHW: Tensor, style_NI: Tensor, *, filtered: FilteredLrelu, half: bool
     ) -> Tensor:
-        """(N, I, H, H), (N, D) -> (N, O, size, size), float32; convolves in float16 if half."""
+        """(N, I, H, H), (N, I) -> (N, O, size, size), float32; convolves in float16 if half."""
         dtype = torch.float16 if half and self.layer.is_half else torch.float32
-        weight_NOIKK = self._modulated(w_ND).to(dtype)
+        weight_NOIKK = self._modulated(style_NI).to(dtype)
         n, o, i, k, _ = weight_NOIKK.shape
         y = F.conv2d(
             x_NIHW.to(dtype).reshape(1, n * i, *x_NIHW.shape[2:]),
@@ -164,13 +164,12 @@ class SynthesisLayer(nn.Module):
             return y_NOHW.float().clamp_(-self.clamp, self.clamp)
         return filtered(y_NOHW.float(), self.activation)
 
-    def _modulated(self, w_ND: Tensor) -> Tensor:
+    def _modulated(self, style_NI: Tensor) -> Tensor:
         """Weights times styles, demodulated, times the input's gain: (N, O, I, K, K).
 
         Demodulation is taken through ``energy``, without a pass over the modulated weights.
         Styles are normalised per sample, which leaves images independent of each other.
         """
-        style_NI = in_groups(self.affine, w_ND)
         gain = self.magnitude_ema.rsqrt()
         if self.layer.is_rgb:
             scale_NOI = style_NI[:, None, :] * (gain / math.sqrt(self.weight[0].numel()))
@@ -198,11 +197,26 @@ class SynthesisNetwork(nn.Module):
             self.add_module(layer.name, module)
             self.layers.append(module)
 
+    def affines(self) -> list[tuple[str, int, FullyConnected]]:
+        """Name, row of w and affine map of the input and every layer, in order of use."""
+        layers = enumerate(self.layers, start=1)
+        return [
+            ("input", 0, self.input.affine),
+            *((layer.layer.name, row, layer.affine) for row, layer in layers),
+        ]
+
     def forward(
         self, w_NRD: Tensor, *, transform_33: Tensor | None = None, half: bool = False
     ) -> Tensor:
         """Render; ``transform_33`` replaces the stored user transform."""
-        x: Tensor = self.input(w_NRD[:, 0], transform_33)
-        for row, layer in enumerate(self.layers, start=1):
-            x = layer(x, w_NRD[:, row], filtered=self.filtered, half=half)
+        styles = [in_groups(affine, w_NRD[:, row]) for _, row, affine in self.affines()]
+        return self.render(styles, transform_33=transform_33, half=half)
+
+    def render(
+        self, styles: Sequence[Tensor], *, transform_33: Tensor | None = None, half: bool = False
+    ) -> Tensor:
+        """Render from the styles of ``affines``: (N, 4) of the input, (N, I) of each layer."""
+        x: Tensor = self.input(styles[0], transform_33)
+        for layer, style_NI in zip(self.layers, styles[1:], strict=True):
+            x = layer(x, style_NI, filtered=self.filtered, half=half)
         return x * self.output_scale

@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan.styles import Channel
+
 
 @dataclass(frozen=True)
 class Face:
@@ -56,7 +58,9 @@ class ReportData:
     attribute : its name, "smile".
     kind : "binary" (present or absent) or "continuous" (a quantity).
     score_kind : "logit" (log-odds) or "value" (a measured quantity).
-    space : the latent space of the boundary.
+    space : the latent space of the boundary, "z", "w" or "s" (styles).
+    layers : the rows of w that an edit moves, "1-15"; None: all.
+    channels : of space "s", the styles that the boundary moves, the strongest first.
     metrics : the content of ``metrics.json``; what is absent or None is left out of the page.
     distances : (N,) float64, signed distance of every face to the boundary, in latent units.
     scores : (N,) float32, finite, in the same order.
@@ -75,11 +79,13 @@ class ReportData:
     attribute: str
     kind: Literal["binary", "continuous"]
     score_kind: Literal["logit", "value"]
-    space: Literal["z", "w"]
+    space: str
     metrics: Mapping[str, float | None]
     distances: NDArray[np.float64]
     scores: NDArray[np.float32]
     labels: NDArray[np.int8]
+    layers: str | None = None
+    channels: Sequence[Channel] = ()
     score_unit: str = ""
     threshold: float | None = None
     roc: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ifgan.report import figures, metrics, summary, words
 from ifgan.report.data import Face, ReportData
+from ifgan.styles import Channel
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -73,6 +74,7 @@ def render(data: ReportData) -> str:
         score_label=figures.score_label(data),
         verdict=metrics.verdict(data),
         panels=_panels(data),
+        channels=[_channel(channel) for channel in data.channels],
         key_figures=metrics.key_figures(data),
         metrics=metrics.all_metrics(data),
         histogram=figures.score_histogram(data),
@@ -90,6 +92,15 @@ def render(data: ReportData) -> str:
             for step, options in data.settings.items()
         },
     )
+
+
+def _channel(channel: Channel) -> dict[str, str]:
+    """One style in words."""
+    effect, sigma, weight = map(words.number, (channel.effect, channel.sigma, channel.weight))
+    return {
+        "place": f"{channel.layer} · {channel.channel}",
+        "meaning": f"effect {effect}, standard deviation {sigma}, step {weight}",
+    }
 
 
 @functools.cache

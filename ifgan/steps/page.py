@@ -13,8 +13,10 @@ from ifgan.artifacts import read_shard
 from ifgan.evidence import CurvePoint
 from ifgan.newton import Float64
 from ifgan.problem import Problem
+from ifgan.reach import edit_rows
 from ifgan.report import Face, LearningPoint, ReportData
 from ifgan.specs import SvmSettings, settings_to_dict
+from ifgan.styles import Channel
 
 _SHOWN = 12  # faces of each part of the report's strip
 
@@ -27,19 +29,23 @@ def report_data(
     curve: Sequence[CurvePoint],
     metrics: Mapping[str, float | None],
     roc: tuple[Float64, Float64, Float64] | None,
+    channels: Sequence[Channel],
     thumbnails: Path,
 ) -> ReportData:
     """Everything on the page."""
     negatives, middle, positives = _strip(task, distances, thumbnails)
     latents, scores = task.latents_provenance, task.scores_provenance
     # A score file does not say what its numbers are; those of a quantity are values.
+    layers = edit_rows(task.rows, num_ws=int(latents["num_ws"]), align=latents.get("align"))
     logit = task.column.kind == "logit" and settings.kind == "binary"
     return ReportData(
         attribute=settings.attribute,
         kind="binary" if settings.kind == "binary" else "continuous",
         score_kind="logit" if logit else "value",
         score_unit=task.column.unit,
-        space="z" if settings.space == "z" else "w",
+        space=settings.space,
+        layers=None if layers is None else f"{layers[0]}-{layers[1] - 1}",
+        channels=channels,
         metrics=metrics,
         distances=distances,
         scores=task.scores.astype(np.float32),

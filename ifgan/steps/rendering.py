@@ -1,6 +1,7 @@
 """Rendering in blocks of seeds: what the sampler step does with the generator.
 
-Shape legend: N samples of a batch, D = w_dim, R rows of w, H pixels a side.
+Shape legend: N samples of a batch, D = w_dim, R rows of w, G groups of rows,
+H pixels a side.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from torch import Tensor
 
 from ifgan.artifacts import Float32, face_name, write_shard
 from ifgan.blocks import Blocks, Span
-from ifgan.generators.base import Generator, seeds_to_z, truncate
+from ifgan.generators.base import Generator, align_rows, truncate
+from ifgan.generators.mixing import draw_w, spread
 from ifgan.images import shrink, to_uint8
+from ifgan.layers import row_groups
 from ifgan.runtime import Runtime
 from ifgan.specs import SamplerSettings
 
@@ -45,10 +48,10 @@ def render_missing(
             position = gap.first
             while position < gap.stop:
                 with blocks.write(position) as writing:
-                    seeds, w_ND, images = _render_block(
+                    seeds, w, images = _render_block(
                         generator, settings, Span(position, gap.stop), runtime, pool, advance
                     )
-                    np.save(writing.path / "w.npy", w_ND)
+                    np.save(writing.path / "w.npy", w)
                     names = map(face_name, seeds)
                     write_shard(writing.path / "faces.tar", zip(names, images, strict=True))
                     position = writing.stop = position + len(seeds)
@@ -62,37 +65,39 @@ def _render_block(
     pool: ThreadPoolExecutor,
     advance: Callable[[int], None],
 ) -> tuple[list[int], Float32, list[bytes]]:
-    """Render a span, or as much of its beginning as a block may take; w is untruncated."""
+    """Render a span, or as much of its beginning as a block may take; w as ``_render`` gives it."""
     started = time.monotonic()
     seeds: list[int] = []
-    rows: list[Float32] = []
+    drawn: list[Float32] = []
     images: list[Future[bytes]] = []
     for first in range(span.first, span.stop, runtime.batch_size):
         batch = range(first, min(first + runtime.batch_size, span.stop))
-        w_NRD, pixels = _render(generator, settings, batch)
+        w, pixels = _render(generator, settings, batch)
         images += [pool.submit(_encode, pixels_HH3) for pixels_HH3 in pixels]
-        rows.append(w_NRD[:, 0].cpu().numpy())  # all rows of a sampled w are equal
+        drawn.append(w.cpu().numpy())
         seeds += batch
         advance(len(batch))
         if time.monotonic() - started > _BLOCK_SECONDS:
             break
-    return seeds, np.concatenate(rows), [image.result() for image in images]
+    return seeds, np.concatenate(drawn), [image.result() for image in images]
 
 
 @torch.inference_mode()
 def _render(
     generator: Generator, settings: SamplerSettings, seeds: Sequence[int]
 ) -> tuple[Tensor, NDArray[np.uint8]]:
-    device = generator.w_avg.device
-    z_NDz = torch.from_numpy(seeds_to_z(seeds, z_dim=generator.z_dim)).to(device)
-    w_NRD = generator.mapping(z_NDz)
+    """w untruncated, (N, D) for all rows alike or with mixing (N, G, D); pixels (N, H, H, 3)."""
+    groups = row_groups(generator.num_ws, mixing=settings.mixing)
+    w_NGD = draw_w(generator, seeds, groups)
     truncated = truncate(
-        w_NRD, generator.w_avg, psi=settings.truncation_psi, cutoff=settings.truncation_cutoff
+        spread(w_NGD, groups),
+        generator.w_avg,
+        psi=settings.truncation_psi,
+        cutoff=settings.truncation_cutoff,
     )
-    if settings.align == "w_avg_row0":
-        truncated = torch.cat([generator.w_avg.expand_as(truncated[:, :1]), truncated[:, 1:]], 1)
-    images = shrink(generator.synthesis(truncated), settings.image_size)
-    return w_NRD, to_uint8(images)
+    placed = align_rows(truncated, generator.w_avg, align=settings.align)
+    images = shrink(generator.synthesis(placed), settings.image_size)
+    return w_NGD if settings.mixing else w_NGD[:, 0], to_uint8(images)
 
 
 def _encode(pixels_HH3: NDArray[np.uint8]) -> bytes:

@@ -8,6 +8,7 @@ Shape legend: N samples of a batch, D = w_dim, R rows of w, H pixels a side.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +24,18 @@ from ifgan.blocks import Blocks, Span, cut
 from ifgan.devices import device_class, resolve
 from ifgan.digest import digest
 from ifgan.files import write_json
-from ifgan.generators.base import Generator, KnowsTruth, seeds_to_z
+from ifgan.generators.base import Generator, HasStyles, KnowsTruth, seeds_to_z
+from ifgan.layers import row_groups
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, SamplerSettings, settings_to_dict
 from ifgan.steps.rendering import render_missing
+
+log = logging.getLogger(__name__)
+
+_MIXED = (
+    "untruncated; one for each of the groups [name, first row, row after the last]. z of seed s is "
+    "that of the first group, RandomState(s).randn; group g has RandomState([s, g]).randn"
+)
 
 
 def run(
@@ -94,8 +103,8 @@ def _images(parts: Sequence[tuple[Span, Path]]) -> Iterator[tuple[str, bytes]]:
 def _part(block: Path, span: Span) -> Float32:
     """The latents of the part of a block that lies in ``span``."""
     first = int(block.name.partition("-")[0])
-    w_ND: Float32 = np.load(block / "w.npy", mmap_mode="r")[span.first - first : span.stop - first]
-    return w_ND
+    w: Float32 = np.load(block / "w.npy", mmap_mode="r")[span.first - first : span.stop - first]
+    return w
 
 
 def _link(source: Path, target: Path) -> None:
@@ -109,13 +118,20 @@ def _latents(
     generator: Generator,
     settings: SamplerSettings,
     wanted: Span,
-    w_ND: Float32,
+    w: Float32,
     device: torch.device,
 ) -> Latents:
     seeds = np.arange(wanted.first, wanted.stop, dtype=np.int64)
     z_NDz = seeds_to_z(seeds, z_dim=generator.z_dim)
+    warnings = []
+    if settings.mixing and generator.kind == "stylegan3":
+        warnings.append(
+            "sampler.mixing=true: StyleGAN3 was not trained with style mixing; look at the faces"
+        )
+        log.warning(warnings[0])
     truth = None
-    if isinstance(generator, KnowsTruth):
+    # Mixed faces have a direction for each group, which is not what a generator knows.
+    if isinstance(generator, KnowsTruth) and not settings.mixing:
         known = generator.truth(torch.from_numpy(z_NDz).to(device))
         truth = KnownTruth(
             known.names, known.factors, {"w": known.w_directions, "z": known.z_directions}
@@ -123,9 +139,10 @@ def _latents(
     return Latents(
         seeds=seeds,
         z=z_NDz,
-        w=w_ND,
+        w=w,
         w_avg=generator.w_avg.cpu().numpy(),
         truth=truth,
+        styles=generator.style_maps() if isinstance(generator, HasStyles) else None,
         provenance={
             "generator": settings.generator,
             "generator_digest": settings.generator_digest,
@@ -134,7 +151,10 @@ def _latents(
             "truncation_psi": settings.truncation_psi,
             "truncation_cutoff": settings.truncation_cutoff,
             "align": settings.align,
-            "w": "untruncated; one row, valid for all rows",
+            "mixing": settings.mixing,
+            "groups": [list(g) for g in row_groups(generator.num_ws, mixing=settings.mixing)],
+            "w": _MIXED if settings.mixing else "untruncated; one row, valid for all rows",
             "device_class": device_class(device),
+            "warnings": warnings,
         },
     )

@@ -11,25 +11,26 @@ import numpy as np
 
 from ifgan import evidence, problem
 from ifgan.blas import one_thread_each
-from ifgan.boundary import Boundary
 from ifgan.evidence import CurvePoint
 from ifgan.files import write_json
-from ifgan.fits import FITS, Hyperplane, choose_c
+from ifgan.fits import FITS, Fit, Hyperplane, choose_c
 from ifgan.newton import Float64
 from ifgan.parallel import in_threads
 from ifgan.problem import Problem, Rows
 from ifgan.report import render
 from ifgan.runtime import Runtime
-from ifgan.specs import STEPS, SvmSettings, settings_to_dict
+from ifgan.specs import STEPS, SvmSettings
+from ifgan.steps import record
 from ifgan.steps.gather import gather
 from ifgan.steps.page import report_data
+from ifgan.style_fits import StyleFit
 
 
 @dataclass(frozen=True, eq=False)
 class _Solution:
     """The fits of one problem: of the training rows, the final one, and what they show."""
 
-    c: float
+    c: float | None
     trained: Hyperplane
     final: Hyperplane
     stability: tuple[float, float]  # raw cosine of two halves, and in the population's metric
@@ -55,14 +56,16 @@ def _run(
 ) -> dict[str, dict[str, Any]]:
     inputs = gather(STEPS["svm"], inputs, runtime.scratch)
     task = problem.read(settings, inputs["latents"], inputs["scores"])
-    solution = _solve(settings, task, runtime)
+    fit = _fit_of(settings, task)
+    solution = _solve(settings, task, fit, runtime)
     metrics = _metrics(settings, task, solution)
     roc = evidence.roc(task, solution.trained)
-    _boundary(settings, task, solution).write(outputs["boundary"])
+    boundary = record.boundary(settings, task, solution.final, c=solution.c, fit=fit)
+    boundary.write(outputs["boundary"])
     np.save(outputs["boundary"] / "w_avg.npy", task.centre)
     np.savez(
         outputs["boundary"] / "fits.npz",
-        trained=solution.trained.normal,
+        trained=solution.trained.unit,
         distances=solution.final.distance(task.latents).astype(np.float32),
         scores=task.scores.astype(np.float32),
         seeds=task.seeds,
@@ -78,6 +81,7 @@ def _run(
         curve=solution.curve,
         metrics=metrics,
         roc=roc,
+        channels=boundary.channels[: settings.channels],
         thumbnails=inputs["thumbnails"],
     )
     outputs["report"].write_text(render(page), encoding="utf-8")
@@ -88,20 +92,25 @@ def _run(
     }
 
 
-def _solve(settings: SvmSettings, task: Problem, runtime: Runtime) -> _Solution:
+def _fit_of(settings: SvmSettings, task: Problem) -> Fit:
+    if task.styles is None:
+        return FITS[settings.method]
+    assert settings.channels is not None, "the graph gives a fit in S their number"
+    return StyleFit(task.styles, settings.channels, settings.method == "regression")
+
+
+def _solve(settings: SvmSettings, task: Problem, fit: Fit, runtime: Runtime) -> _Solution:
     """Choose C, fit the training rows and the final boundary, refit halves and subsets."""
-    fit = FITS[settings.method]
     continuous = settings.kind == "continuous"
     # One generator for each purpose: what one draws does not shift another.
     folds_rng, halves_rng, curve_rng = (
         np.random.RandomState([settings.seed, purpose]) for purpose in range(3)
     )
-    searched = settings.c is None
+    searched = problem.searches_c(settings)
     fits = len(settings.c_grid) * settings.folds * searched + 4 + len(evidence.CURVE)
     with runtime.progress.track(fits, "fits") as advance:
-        if settings.c is not None:
-            c = settings.c
-        else:
+        c = settings.c or 0.0
+        if searched:
             c = choose_c(
                 fit,
                 task.latents,
@@ -131,7 +140,8 @@ def _solve(settings: SvmSettings, task: Problem, runtime: Runtime) -> _Solution:
         evidence.measured_point(task, plane, len(rows), full=final, continuous=continuous)
         for plane, rows in zip([*partial, trained], [*subsets, task.train], strict=True)
     ]
-    return _Solution(c, trained, final, evidence.agreement(task, first, second), points)
+    used = c if task.styles is None else None
+    return _Solution(used, trained, final, evidence.agreement(task, first, second), points)
 
 
 def _metrics(settings: SvmSettings, task: Problem, solution: _Solution) -> dict[str, float | None]:
@@ -154,35 +164,6 @@ def _metrics(settings: SvmSettings, task: Problem, solution: _Solution) -> dict[
     }
     always = ("validation_accuracy", "remaining_accuracy", "auroc", "stability")
     return {**dict.fromkeys(always), **measured}
-
-
-def _boundary(settings: SvmSettings, task: Problem, solution: _Solution) -> Boundary:
-    latents, scores = task.latents_provenance, task.scores_provenance
-    distances = solution.final.distance(task.latents)
-    return Boundary(
-        attribute=settings.attribute,
-        space=settings.space,
-        normal=solution.final.normal.astype(np.float32)[None],
-        intercept=solution.final.intercept,
-        provenance={
-            "latents": "z / sqrt(mean(z²)), as the mapping network normalises it"
-            if settings.space == "z"
-            else "w, untruncated",
-            "population": {
-                "mean_distance": float(distances.mean()),
-                "standard_deviation": float(distances.std()),
-            },
-            "generator": {key: latents[key] for key in ("generator", "generator_digest")},
-            "num_ws": latents["num_ws"],
-            "truncation_psi": latents["truncation_psi"],
-            "truncation_cutoff": latents["truncation_cutoff"],
-            "classifier": {key: scores[key] for key in ("classifier", "classifier_digest")},
-            "svm": settings_to_dict(settings),
-            "c": solution.c,
-            "threshold": task.threshold,
-            "num_samples": len(task.scores),
-        },
-    )
 
 
 def _confidence_metrics(

@@ -23,10 +23,10 @@ from ifgan.specs import (
     SamplerSettings,
     Settings,
     StepSpec,
-    SvmSettings,
     base_type,
 )
 from launchers.components import component_yaml
+from tests import planted
 
 CHECKOUT = Path(__file__).parents[2]
 COMPONENTS = paths.shipped("components")
@@ -77,7 +77,13 @@ def test_kfp_loads_a_component_with_the_inputs_and_outputs_of_the_spec(spec: Ste
 
 def _declared(hint: Any) -> tuple[str, bool]:
     kind, optional = base_type(hint)
-    names = {int: "Integer", float: "Float", str: "String", list[float]: "List"}
+    names = {
+        int: "Integer",
+        float: "Float",
+        str: "String",
+        bool: "Boolean",
+        list[float]: "List",
+    }
     return names[kind], optional
 
 
@@ -184,6 +190,7 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
             seed=0,
             truncation_psi=1.0,
             truncation_cutoff=None,
+            mixing=False,
             align="none",
             image_size=64,
         ),
@@ -198,7 +205,7 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
         STEPS["classifier"],
     )
     found = run_as_in_image(
-        SvmSettings("smile", "smile", "binary", "linear", "w", None, 0.01, [0.01], 2, 0.02, 0.7, 0),
+        planted.settings(c=0.01, c_grid=[0.01], folds=2),
         {"latents": drawn["latents"], **scored},
         tmp_path / "svm",
         STEPS["svm"],

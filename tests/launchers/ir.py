@@ -134,7 +134,7 @@ def parameters(pipeline: Pipeline, name: str) -> dict[str, Any]:
 def _fits(kind: str, value: Any) -> bool:
     if kind == "NUMBER_INTEGER":
         return isinstance(value, float) and value.is_integer()  # JSON numbers of a Struct
-    python = {"NUMBER_DOUBLE": float, "STRING": str, "LIST": list}
+    python = {"NUMBER_DOUBLE": float, "STRING": str, "LIST": list, "BOOLEAN": bool}
     return isinstance(value, python[kind])
 
 

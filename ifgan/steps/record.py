@@ -1,0 +1,68 @@
+"""What a fit is written as: the boundary, and everything that says what it means."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from ifgan.boundary import Boundary
+from ifgan.fits import Hyperplane
+from ifgan.problem import Problem
+from ifgan.reach import edit_rows
+from ifgan.specs import SvmSettings, settings_to_dict
+from ifgan.style_fits import StyleFit
+
+_LATENTS = {
+    "z": "z / sqrt(mean(z²)), as the mapping network normalises it",
+    "w": "w, untruncated",
+    "s": "styles affine(w) of untruncated w, before gain, normalisation and demodulation; in the "
+    "order of style_layers, each [layer, row of w, channels]",
+}
+
+
+def boundary(
+    settings: SvmSettings, task: Problem, plane: Hyperplane, *, c: float | None, fit: object
+) -> Boundary:
+    """The boundary of a hyperplane."""
+    styled = fit if isinstance(fit, StyleFit) else None
+    rows = task.train if settings.method == "interfacegan" else task.labelled
+    return Boundary(
+        attribute=settings.attribute,
+        space=settings.space,
+        normal=plane.unit.astype(np.float32)[None],
+        intercept=styled.intercept(plane) if styled else plane.intercept,
+        provenance={**_provenance(settings, task, plane), "c": c},
+        channels=styled.ranked(plane, task.latents, rows, task.targets) if styled else (),
+    )
+
+
+def _provenance(settings: SvmSettings, task: Problem, plane: Hyperplane) -> dict[str, Any]:
+    latents, scores = task.latents_provenance, task.scores_provenance
+    num_ws, align = int(latents["num_ws"]), latents.get("align")
+    distances = plane.distance(task.latents)
+    found: dict[str, Any] = {
+        "latents": _LATENTS[settings.space],
+        "population": {
+            "mean_distance": float(distances.mean()),
+            "standard_deviation": float(distances.std()),
+        },
+        "generator": {key: latents[key] for key in ("generator", "generator_digest")},
+        "num_ws": num_ws,
+        "truncation_psi": latents["truncation_psi"],
+        "truncation_cutoff": latents["truncation_cutoff"],
+        "align": align,
+        "mixing": bool(latents.get("mixing", False)),
+        "w_avg_sha256": hashlib.sha256(task.centre.tobytes()).hexdigest(),
+        "edit_rows": edit_rows(task.rows, num_ws=num_ws, align=align),
+        "edit_rows_meaning": "[first, stop] of the rows of w that edits move unless told otherwise;"
+        " null: all. Without row 0, which turns and places the face, where align fixed it",
+        "classifier": {key: scores[key] for key in ("classifier", "classifier_digest")},
+        "svm": settings_to_dict(settings),
+        "threshold": task.threshold,
+        "num_samples": len(task.scores),
+    }
+    if task.styles is not None:
+        found["style_layers"] = [list(layer) for layer in task.styles.maps.layers]
+    return found

@@ -1,0 +1,174 @@
+"""Edits through the Python interface: units, centre, what moves, and whose boundary it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import ifgan
+from ifgan.boundary import Boundary
+from ifgan.errors import UserError
+from ifgan.generators.base import truncate
+from ifgan.interface import LoadedGenerator
+from ifgan.styles import Channel, rows_of_styles
+from tests import small_network
+
+SEEDS = range(3, 6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two networks: one, and as if it were fine-tuned from the first."""
+    place = tmp_path_factory.mktemp("networks")
+    small_network.write_stylegan2(place / "net.safetensors")
+    small_network.write_stylegan2(place / "descendant.safetensors", seed=1)
+    return place
+
+
+@pytest.fixture(scope="module")
+def generator(folder: Path) -> LoadedGenerator:
+    return ifgan.load_generator(str(folder / "net.safetensors"), device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IFGAN_STORE", str(tmp_path / "store"))
+
+
+def boundary_of(generator: LoadedGenerator, space: str, **provenance: Any) -> Boundary:
+    """A boundary of this generator along a random direction; in S, along two styles."""
+    rng = np.random.RandomState(7)
+    network: Any = generator.network
+    normal, channels = rng.randn(32), []
+    if space == "s":
+        normal = np.zeros(len(network.style_maps().bias))
+        normal[[20, 60]] = 0.8, -0.6
+        for index in (20, 60):
+            channels.append(Channel("", 0, index, 1.0, 1.0, float(normal[index])))
+    normal /= np.linalg.norm(normal)
+    return Boundary(
+        "smile",
+        space,
+        normal.astype(np.float32)[None],
+        0.3,
+        {
+            "generator": {"generator": "checkpoint", "generator_digest": generator.digest},
+            "num_ws": network.num_ws,
+            "truncation_psi": 0.5,
+            "style_layers": [list(layer) for layer in network.style_layers],
+            **provenance,
+        },
+        tuple(channels),
+    )
+
+
+@pytest.mark.parametrize("space", ["w", "s"])
+@pytest.mark.parametrize("align", ["none", "w_avg_row0"])
+def test_a_step_of_zero_gives_the_faces_as_sampled(
+    generator: LoadedGenerator, space: str, align: str
+) -> None:
+    boundary = boundary_of(generator, space, align=align)
+    edited = generator.edit(boundary, SEEDS, by=0.0, psi=0.6)
+    assert torch.equal(edited, generator.sample(SEEDS, psi=0.6, align=align))
+
+
+def test_a_step_in_w_is_added_to_the_final_rows(generator: LoadedGenerator) -> None:
+    boundary = boundary_of(generator, "w", edit_rows=[1, 10])
+    final = generator.z_to_w(generator.seeds_to_z(SEEDS), psi=0.7)
+    expected = final.clone()
+    expected[:, 1:] += 2.0 * torch.from_numpy(boundary.normal)
+    edited = generator.edit(boundary, SEEDS, by=2.0)
+    torch.testing.assert_close(edited, generator.synthesize(expected), rtol=0, atol=1e-5)
+    assert torch.equal(generator.edit(boundary, final, by=2.0), edited)
+    expected[:, :4], expected[:, 8:] = final[:, :4], final[:, 8:]
+    middle = generator.edit(boundary, SEEDS, by=2.0, layers="middle")
+    torch.testing.assert_close(middle, generator.synthesize(expected), rtol=0, atol=1e-5)
+
+
+def test_a_step_in_z_is_added_to_the_normalised_z(generator: LoadedGenerator) -> None:
+    boundary = boundary_of(generator, "z")
+    z = generator.seeds_to_z(SEEDS)
+    moved = z / z.square().mean(dim=1, keepdim=True).sqrt() + torch.from_numpy(boundary.normal)
+    expected = generator.z_to_w(moved, psi=0.7)
+    edited = generator.edit(boundary, SEEDS, by=1.0)
+    torch.testing.assert_close(edited, generator.synthesize(expected), rtol=0, atol=1e-4)
+    assert torch.equal(generator.edit(boundary, z, by=1.0), edited)
+    expected[:, 4:] = generator.z_to_w(z, psi=0.7)[:, 4:]
+    coarse = generator.edit(boundary, SEEDS, by=1.0, layers="coarse")
+    torch.testing.assert_close(coarse, generator.synthesize(expected), rtol=0, atol=1e-4)
+
+
+def test_a_step_in_s_moves_its_styles_and_no_others(generator: LoadedGenerator) -> None:
+    boundary, network = boundary_of(generator, "s"), generator.network
+    styles = network.styles(generator.z_to_w(generator.seeds_to_z(SEEDS), psi=0.7))  # type: ignore[attr-defined]
+    for channels, moves in ((None, {20: 0.8, 60: -0.6}), (1, {20: 0.8})):
+        moved = styles.clone()
+        for index, weight in moves.items():
+            moved[:, index] += 3.0 * weight
+        expected = network.render_styles(moved).clamp(-1, 1)  # type: ignore[attr-defined]
+        edited = generator.edit(boundary, SEEDS, by=3.0, channels=channels)
+        torch.testing.assert_close(edited, expected, rtol=0, atol=1e-5)
+        assert not torch.allclose(edited, generator.sample(SEEDS), atol=1e-3)
+
+
+@pytest.mark.parametrize("cutoff", [None, 4])
+@pytest.mark.parametrize("space", ["w", "s"])
+def test_a_distance_is_that_before_the_boundarys_truncation(
+    generator: LoadedGenerator, space: str, cutoff: int | None
+) -> None:
+    """A face moves to where the classifier saw the boundary, whatever its own truncation is."""
+    boundary = boundary_of(generator, space, truncation_cutoff=cutoff)
+    w_NRD = generator.z_to_w(generator.seeds_to_z(SEEDS))
+    network: Any = generator.network
+    latents = w_NRD if space == "w" else network.styles(w_NRD)
+    at_N = boundary.distance(latents.numpy())
+    final = truncate(w_NRD, generator.w_avg, psi=0.5, cutoff=cutoff)
+    still = generator.edit(boundary, final, to=at_N)
+    torch.testing.assert_close(still, generator.synthesize(final), rtol=0, atol=1e-4)
+    psi_R = np.full(network.num_ws, 0.5)
+    psi_R[network.num_ws if cutoff is None else cutoff :] = 1.0
+    if space == "w":
+        step = 1.0 / (1.0 / psi_R).mean()
+    else:
+        longer_S = 1.0 / psi_R[rows_of_styles(network.style_layers)]
+        step = 1.0 / float((boundary.normal[0] ** 2 * longer_S).sum())
+    moved = generator.edit(boundary, final, to=at_N + 1.0)
+    by_hand = generator.edit(boundary, final, by=step)
+    torch.testing.assert_close(moved, by_hand, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("space", ["z", "w", "s"])
+def test_a_boundary_is_refused_on_another_generator_unless_that_is_allowed(
+    generator: LoadedGenerator, folder: Path, space: str, tmp_path: Path
+) -> None:
+    boundary_of(generator, space).write(tmp_path)
+    file = folder / "descendant.safetensors"
+    other = ifgan.load_generator(str(file), device="cpu")
+    with pytest.raises(UserError, match=r"was found on checkpoint .* allow_generator="):
+        other.edit(tmp_path, SEEDS, by=1.0)
+    edited = other.edit(tmp_path, SEEDS, by=1.0, allow_generator=str(file))
+    assert torch.equal(edited, other.edit(tmp_path, SEEDS, by=1.0, allow_generator=other.digest))
+    with pytest.raises(UserError, match="not on this generator"):
+        other.edit(tmp_path, SEEDS, by=1.0, allow_generator="toyfaces")
+    allowed = Boundary.load(tmp_path).allowing(ifgan.load_generator("toyfaces").digest)
+    with pytest.raises(UserError, match="Fit one for it"):
+        ifgan.load_generator("toyfaces").edit(allowed, SEEDS, by=1.0)
+
+
+def test_other_rows_and_options_are_refused(generator: LoadedGenerator) -> None:
+    boundary = boundary_of(generator, "w")
+    other = dataclasses.replace(boundary, provenance={**boundary.provenance, "num_ws": 18})
+    with pytest.raises(UserError, match="generator with 18 rows of w; this one has 10"):
+        generator.edit(other, SEEDS, by=1.0)
+    for options, said in (
+        ({"by": 1.0, "align": "row0"}, "align has no choice 'row0'"),
+        ({}, "one of by=… "),
+        ({"by": 1.0, "layers": "top"}, "layers must name rows of w from 0 to 9"),
+    ):
+        with pytest.raises(UserError, match=said):
+            generator.edit(boundary, SEEDS, **options)  # type: ignore[arg-type]
