@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import ifgan
 from ifgan.backends import Images, Vertex
 from ifgan.errors import UserError
 from ifgan.graph import merge
@@ -109,7 +110,7 @@ def test_a_job_is_submitted_with_all_that_is_configured(
     assert request.json() == {
         "displayName": "ifgan smile",
         "pipelineSpec": compiled.pipeline,
-        "labels": {"ifgan": "0-1-0", "team": "faces"},
+        "labels": {"ifgan": ifgan.__version__.replace(".", "-"), "team": "faces"},
         "runtimeConfig": {
             "gcsOutputDirectory": ROOT,
             "parameterValues": {},
