@@ -61,7 +61,7 @@ def _remedy(status: int, said: str, backend: Vertex, place: str) -> str:
         )
     if status == 404 and registry:
         return (
-            "Make the repository: `python -m ifgan.provision backend=vertex`; or set "
+            "Make the repository: `python -m ifgan.provision backend=vertex project=PROJECT apply=true`; or set "
             "backend.register=false."
         )
     if status == 404:
