@@ -218,6 +218,7 @@ class Vertex(Remote):
     network: str | None = None  # projects/NUMBER/global/networks/NAME
     encryption_key: str | None = None  # projects/…/locations/…/keyRings/…/cryptoKeys/…
     repository: str = "ifgan"  # Artifact Registry's, of images; templates are in NAME-templates
+    endpoint: str | None = None  # https://…, of a private endpoint; null: the location's own
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -225,9 +226,13 @@ class Vertex(Remote):
         matches("backend.project", self.project, project, example="my-project-123")
         location = r"[a-z]+-[a-z]+[0-9]+"
         matches("backend.location", self.location, location, example="us-central1")
-        network = r"projects/[a-z0-9-]+/global/networks/[a-z0-9-]+"
+        network = r"projects/[0-9]+/global/networks/[a-z0-9-]+"
         matches("backend.network", self.network, network, example="projects/1/global/networks/n")
         key = r"projects/[\w-]+/locations/[\w-]+/keyRings/[\w-]+/cryptoKeys/[\w-]+"
         example = "projects/P/locations/L/keyRings/R/cryptoKeys/K"
         matches("backend.encryption_key", self.encryption_key, key, example=example)
         matches("backend.repository", self.repository, _DNS, example="ifgan")
+        # Without encryption only to this machine, and then without credentials.
+        here = r"http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+        endpoint = rf"https://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?|{here}"
+        matches("backend.endpoint", self.endpoint, endpoint, example="https://HOST")

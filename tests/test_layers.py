@@ -71,8 +71,9 @@ LAYERS = (
 ONLY_IN = {
     "kfp": ("launchers.compile", "launchers.components"),
     "google.cloud": ("ifgan.storage.gcs", "ifgan.provision.bucket"),
+    "google.auth": ("ifgan.storage.gcs", "ifgan.provision.bucket", "launchers.google_login"),
     "boto3": ("ifgan.storage.s3",),
-    "requests": ("ifgan.https", "ifgan.storage.gcs"),
+    "requests": ("ifgan.https", "ifgan.storage.gcs", "launchers.wire"),
     "wandb": (),
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),

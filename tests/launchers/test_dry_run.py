@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+import ifgan
 from ifgan.backends import Kubeflow, Vertex
 from ifgan.schema import Local
 from launchers.compile import Compiled
@@ -94,6 +95,7 @@ def test_vertex_request_is_a_pipeline_job(job: MakeJob) -> None:
     assert request == {
         "displayName": "ifgan smile, age",
         "pipelineSpec": yaml.safe_load(files["pipeline.yaml"]),
+        "labels": {"ifgan": ifgan.__version__.replace(".", "-")},
         "runtimeConfig": {
             "gcsOutputDirectory": ROOT,
             "parameterValues": {},
