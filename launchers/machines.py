@@ -5,6 +5,7 @@ Here is what all targets say alike: cores, memory, retries, and the environment 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ifgan.backends import Compiled, Resources
@@ -29,7 +30,8 @@ def dress_common(task: Any, node: Node, backend: Compiled) -> None:
     if resources.cpu is not None:
         task.set_cpu_request(f"{resources.cpu:g}").set_cpu_limit(f"{resources.cpu:g}")
     if resources.memory is not None:
-        task.set_memory_request(resources.memory).set_memory_limit(resources.memory)
+        memory = plain_quantity(resources.memory)
+        task.set_memory_request(memory).set_memory_limit(memory)
     if resources.retries:
         task.set_retry(resources.retries)
     for variable, value in environment(backend, node.step).items():
@@ -56,6 +58,13 @@ def check_svm_has_no_accelerator(backend: Compiled) -> None:
             f"backend.resources.svm.accelerator must be null, because svm fits on processors. Got "
             f"{accelerator}."
         )
+
+
+def plain_quantity(quantity: str) -> str:
+    """A quantity that KFP, which takes no fractions, and Kubernetes, which has no K, can read."""
+    if re.fullmatch(r"\d+(Ki|[MGT]i?)", quantity):
+        return quantity
+    return str(bytes_of("quantity", quantity))
 
 
 def gigabytes(option: str, quantity: str) -> float:
