@@ -83,24 +83,29 @@ def run(pipeline: Pipeline, *, root: str, folder: Path) -> dict[str, Artifacts]:
     """
     made: dict[str, Artifacts] = {}
     for name in pipeline.tasks:
-        made[name] = pipeline.imported(name) or _run_container(
-            pipeline, name, made, root, folder / name
-        )
+        made[name] = run_task(pipeline, name, made, place=f"{root}/{name}", folder=folder / name)
     return made
 
 
+def run_task(
+    pipeline: Pipeline, name: str, made: dict[str, Artifacts], *, place: str, folder: Path
+) -> Artifacts:
+    """Execute one task on what others have made, with its outputs below the URI ``place``."""
+    return pipeline.imported(name) or _run_container(pipeline, name, made, place, folder)
+
+
 def _run_container(
-    pipeline: Pipeline, name: str, made: dict[str, Artifacts], root: str, folder: Path
+    pipeline: Pipeline, name: str, made: dict[str, Artifacts], place: str, folder: Path
 ) -> Artifacts:
     folder.mkdir(parents=True)
     output_file = folder / "executor_output.json"
     message = {
         "inputs": {
             "parameterValues": parameters(pipeline, name),
-            "artifacts": _lists(_inputs(pipeline, name, made)),
+            "artifacts": _lists(inputs(pipeline, name, made)),
         },
         "outputs": {
-            "artifacts": _lists(_places(pipeline, name, root)),
+            "artifacts": _lists(_places(pipeline, name, place)),
             "outputFile": str(output_file),
         },
     }
@@ -138,7 +143,7 @@ def _fits(kind: str, value: Any) -> bool:
     return isinstance(value, python[kind])
 
 
-def _inputs(pipeline: Pipeline, name: str, made: dict[str, Artifacts]) -> Artifacts:
+def inputs(pipeline: Pipeline, name: str, made: dict[str, Artifacts]) -> Artifacts:
     """Artifacts that other tasks have made, each of the type that is declared."""
     task, component = pipeline.tasks[name], pipeline.component(name)
     declared = component.input_definitions.artifacts
@@ -155,11 +160,11 @@ def _inputs(pipeline: Pipeline, name: str, made: dict[str, Artifacts]) -> Artifa
     return found
 
 
-def _places(pipeline: Pipeline, name: str, root: str) -> Artifacts:
+def _places(pipeline: Pipeline, name: str, place: str) -> Artifacts:
     return {
         key: {
             "name": key,
-            "uri": f"{root}/{name}/{key}",
+            "uri": f"{place}/{key}",
             "type": {"schemaTitle": definition.artifact_type.schema_title},
             "metadata": {},
         }
