@@ -82,7 +82,7 @@ def _warnings(backend: Kubeflow, resources: Resources) -> Iterator[str]:
         )
     if resources.spot and backend.spot_label is None:
         yield "spot=true is ignored, because backend.spot_label is null."
-    if resources.spot and not resources.retries:
+    elif resources.spot and not resources.retries:
         yield "spot=true without retries: a machine that is taken away fails the run."
     if resources.disk is not None:
         yield (
