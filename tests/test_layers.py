@@ -69,7 +69,7 @@ LAYERS = (
 )
 #: package -> the only modules that may import it
 ONLY_IN = {
-    "kfp": ("launchers.compile", "launchers.components"),
+    "kfp": ("launchers.compile", "launchers.components", "launchers.kubernetes"),
     "google.cloud": ("ifgan.storage.gcs", "ifgan.provision.bucket"),
     "google.auth": ("ifgan.storage.gcs", "ifgan.provision.bucket", "launchers.google_login"),
     "boto3": ("ifgan.storage.s3",),

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
 import ifgan
-from ifgan.backends import Kubeflow, Vertex
+from ifgan.backends import Kubeflow, Resources, StepResources, Vertex
 from ifgan.schema import Local
 from launchers.compile import Compiled
 from launchers.dry_run import dry_run
@@ -22,70 +19,44 @@ from launchers.kubeflow import KubeflowService
 from tests.conftest import Shell
 from tests.launchers import ir
 from tests.launchers.conftest import KINDS, MakeJob
+from tests.launchers.kfp_server import KfpServer
 
 ROOT = "gs://bucket/ifgan"
 
 
-class Cluster(BaseHTTPRequestHandler):
-    """Answers as the API server of Kubeflow Pipelines does, and keeps the runs it is sent."""
-
-    runs: list[dict[str, Any]]
-
-    def do_GET(self) -> None:
-        self._answer({})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.runs.append(body)
-        self._answer({"run_id": "r-1", **body})
-
-    def _answer(self, content: dict[str, Any]) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(content).encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def cluster() -> Iterator[HTTPServer]:
-    Cluster.runs = []
-    with HTTPServer(("127.0.0.1", 0), Cluster) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.filterwarnings("ignore:This client only works with Kubeflow Pipeline v2")
 @pytest.mark.parametrize("root", [None, "s3://bucket/ifgan"])
+@pytest.mark.parametrize("shm", [None, "1Gi"], ids=["plain", "platform"])
 def test_kubeflow_request_is_what_kfp_sends(
-    job: MakeJob, cluster: HTTPServer, tmp_path: Path, root: str | None
+    job: MakeJob, tmp_path: Path, root: str | None, shm: str | None
 ) -> None:
     import kfp
 
-    files = dry_run([job("smile", Kubeflow(pipeline_root=ROOT))]).files
+    resources = StepResources(sampler=Resources(shm=shm))
+    backend = Kubeflow(pipeline_root=ROOT, service_account="faces", resources=resources)
+    files = dry_run([job("smile", backend)]).files
     (tmp_path / "pipeline.yaml").write_text(files["pipeline.yaml"])
-    pipeline = yaml.safe_load(files["pipeline.yaml"])
+    documents = [*yaml.safe_load_all(files["pipeline.yaml"])]
+    assert len(documents) == (2 if shm else 1)
     request, expected = (
-        KubeflowService(Kubeflow(pipeline_root=place)).request(
-            Compiled(pipeline), name="ifgan-RUN", title="ifgan smile"
+        KubeflowService(dataclasses.replace(backend, pipeline_root=place)).request(
+            Compiled(*documents), name="ifgan-RUN", title="ifgan smile"
         )
         for place in (root, ROOT)
     )
     assert json.loads(files["request.json"]) == expected
-    client = kfp.Client(host=f"http://127.0.0.1:{cluster.server_port}")
-    client.create_run_from_pipeline_package(
-        str(tmp_path / "pipeline.yaml"),
-        run_name=request["display_name"],
-        pipeline_root=root,
-        experiment_id="experiment-1",
-    )
-    [sent] = Cluster.runs
-    assert sent == {**request, "experiment_id": "experiment-1"}
+    with KfpServer() as cluster:
+        client = kfp.Client(host=cluster.url)
+        client.create_run_from_pipeline_package(
+            str(tmp_path / "pipeline.yaml"),
+            run_name=request["display_name"],
+            pipeline_root=root,
+            experiment_name=backend.experiment,
+            service_account=backend.service_account,
+        )
+        sent = cluster.seen("POST v2beta1/runs")[0].json()
+    assert request.pop("description") == "ifgan smile"  # kfp has no way to say it
+    assert sent == {**request, "experiment_id": next(iter(cluster.experiments))}
 
 
 def test_vertex_request_is_a_pipeline_job(job: MakeJob) -> None:
