@@ -19,7 +19,10 @@ _ACCOUNT = r"[a-z0-9][a-z0-9-]*@[a-z0-9][a-z0-9.-]+"
 _LABEL = r"[a-z][-_a-z0-9]{0,62}"
 _RESERVED = "vertex-ai-pipelines-"
 _MOST_LABELS = 64
-_PROVISION = "`python -m ifgan.provision backend=vertex project=PROJECT apply=true` builds the images and pushes them."
+_PROVISION = (
+    "`python -m ifgan.provision backend=vertex project=PROJECT apply=true` builds the images and "
+    "pushes them."
+)
 
 
 def check_options(backend: Vertex) -> None:

@@ -61,8 +61,8 @@ def _remedy(status: int, said: str, backend: Vertex, place: str) -> str:
         )
     if status == 404 and registry:
         return (
-            "Make the repository: `python -m ifgan.provision backend=vertex project=PROJECT apply=true`; or set "
-            "backend.register=false."
+            "Make the repository: `python -m ifgan.provision backend=vertex project="
+            f"{project} apply=true`; or set backend.register=false."
         )
     if status == 404:
         return f"Check backend.project={project} and backend.location={location}."
