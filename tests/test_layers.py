@@ -71,7 +71,12 @@ LAYERS = (
 ONLY_IN = {
     "kfp": ("launchers.compile", "launchers.components", "launchers.kubernetes"),
     "google.cloud": ("ifgan.storage.gcs", "ifgan.provision.bucket"),
-    "google.auth": ("ifgan.storage.gcs", "ifgan.provision.bucket", "launchers.google_login"),
+    "google.auth": (
+        "ifgan.storage.gcs",
+        "ifgan.provision.bucket",
+        "launchers.google_login",
+        "launchers.kubeflow_login",
+    ),
     "boto3": ("ifgan.storage.s3",),
     "requests": ("ifgan.https", "ifgan.storage.gcs", "launchers.wire"),
     "wandb": (),
