@@ -26,6 +26,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ from ifgan.graph import File, Graph, Node
 from launchers import kubernetes
 from launchers.compile import PIPELINE, Compiled, below, compile_graph, to_yaml
 from launchers.kubeflow_log import last_words, log_path
-from launchers.kubeflow_login import login_headers, login_warnings, without_secrets
+from launchers.kubeflow_login import KubeflowLogin, login_warnings, without_secrets
 from launchers.kubeflow_refusals import explained
 from launchers.kubeflow_status import pods_of, status_of
 from launchers.machines import check_svm_has_no_accelerator, dress_common, resources_of
@@ -61,9 +62,8 @@ class KubeflowService:
         check_svm_has_no_accelerator(backend)
         self._reasons: dict[tuple[str, str], str] = {}
         self.host = (backend.host or "").rstrip("/")
-        self.api = Api(
-            f"{self.host}/apis", headers=lambda: login_headers(self.host), patience=self.patience
-        )
+        login = KubeflowLogin(self.host, self.patience)
+        self.api = Api(f"{self.host}/apis", headers=login.headers, patience=self.patience)
 
     def compile(self, graph: Graph, *, finished: Mapping[str, str] | None = None) -> Compiled:
         """The graph as the cluster takes it, with what Kubernetes is told in a second document."""
@@ -75,13 +75,26 @@ class KubeflowService:
             dress=self._dress,
         )
 
+    def locate(self, file: File) -> str:
+        """URI at which the importer of a file expects it."""
+        return below(self.backend.pipeline_root, readable=("gs://", "s3://"))(file)
+
     def _dress(self, task: Any, node: Node) -> None:
         dress_common(task, node, self.backend)
         kubernetes.dress(task, node, self.backend)
 
     def warnings(self) -> list[str]:
         """What of the configuration the cluster takes otherwise than it is said."""
-        return [*kubernetes.warnings(self.backend), *login_warnings(self.host)]
+        root = self.backend.pipeline_root or ""
+        path = [
+            f"backend.pipeline_root={root}: Kubeflow Pipelines 2 itself takes gs://, s3:// and "
+            "minio:// only; a path is for clusters that are made to take one."
+        ]
+        return [
+            *(path if root.startswith("/") else []),
+            *kubernetes.warnings(self.backend),
+            *login_warnings(self.host),
+        ]
 
     def request(self, compiled: Compiled, *, name: str, title: str) -> dict[str, Any]:
         """The body of POST …/runs; a pipeline root that is not set is the cluster's to choose."""
@@ -162,13 +175,13 @@ class KubeflowService:
             self._reasons[run.id, task] = reason
         return self._reasons[run.id, task]
 
-    def locate(self, file: File) -> str:
-        """URI at which the importer of a file expects it."""
-        return below(self.backend.pipeline_root, readable=("gs://", "s3://"))(file)
-
     def places(self, run: Run) -> list[str]:
-        """Where this run's outputs lie."""
-        return []
+        """Where this run's outputs lie: <root>/<pipeline>/<run>/<task>/<number>/<output>."""
+        root = self.backend.pipeline_root
+        if root is None:
+            return []
+        root = re.sub("^minio://", "s3://", root.rstrip("/"))  # as this machine reads it
+        return [f"{root}/{PIPELINE}/{run.id}"]
 
     def cancel(self, run: Run) -> None:
         """Stop a run; one that has ended stays as it is."""

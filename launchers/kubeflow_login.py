@@ -7,15 +7,15 @@ Source: the order is that of kfp.Client, kfp/client/client.py and set_volume_cre
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from ifgan.errors import UserError
+from launchers.google_login import GoogleLogin
+from launchers.wire import Patience
 
 TOKEN, COOKIES = "IFGAN_KFP_TOKEN", "IFGAN_KFP_COOKIES"
 _FILE_VARIABLE = "KF_PIPELINES_SA_TOKEN_PATH"
@@ -23,21 +23,30 @@ _FILE = "/var/run/secrets/kubeflow/pipelines/token"  # put there by Kubernetes, 
 _GOOGLE = ".googleusercontent.com"  # KFP behind Google's proxy wants the account's own token
 
 
-def login_headers(host: str) -> Mapping[str, str]:
-    """Headers that identify us to a host; none where nothing is known, as on one's own machine.
+class KubeflowLogin:
+    """What one cluster is shown; asked for each request, because tokens expire."""
 
-    Raises
-    ------
-    UserError
-        If what is in the environment can't be sent in a header.
-    """
-    token, cookies = _from_environment(TOKEN), _from_environment(COOKIES)
-    if not token and not cookies:
-        token = _from_file() or _of_google(host)
-    return {
-        **({"Authorization": f"Bearer {token}"} if token else {}),
-        **({"Cookie": cookies} if cookies else {}),
-    }
+    def __init__(self, host: str, patience: Patience) -> None:
+        behind_google = (urlsplit(host).hostname or "").endswith(_GOOGLE)
+        self._google = GoogleLogin(patience) if behind_google else None
+
+    def headers(self) -> Mapping[str, str]:
+        """Headers that identify us; none where nothing is known, as on one's own machine.
+
+        Raises
+        ------
+        UserError
+            If what is in the environment can't be sent in a header.
+        """
+        token, cookies = _from_environment(TOKEN), _from_environment(COOKIES)
+        if not token and not cookies:
+            token = _from_file()
+            if not token and self._google is not None:
+                return self._google.headers()
+        return {
+            **({"Authorization": f"Bearer {token}"} if token else {}),
+            **({"Cookie": cookies} if cookies else {}),
+        }
 
 
 def advice() -> str:
@@ -68,7 +77,7 @@ def without_secrets(text: str) -> str:
         for secret in re.split(r"[;=\s]+", os.environ.get(name, "")):
             if len(secret) >= 8:
                 text = text.replace(secret, "…")
-    return text
+    return re.sub(r"Bearer [^\s'\"]+", "Bearer …", text)
 
 
 def _from_environment(name: str) -> str:
@@ -87,29 +96,3 @@ def _from_file() -> str:
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeError):
         return ""
-
-
-def _of_google(host: str) -> str:
-    """A token of the account that ``gcloud auth application-default login`` names."""
-    if not (urlsplit(host).hostname or "").endswith(_GOOGLE):
-        return ""
-    from google.auth.exceptions import GoogleAuthError
-    from google.auth.transport.requests import Request
-
-    try:
-        credentials = _google_credentials()
-        if not credentials.valid:
-            credentials.refresh(Request())
-    except GoogleAuthError as error:
-        raise UserError(
-            "backend.host is behind Google's proxy, and there are no valid Google credentials "
-            "here. Run: gcloud auth application-default login"
-        ) from error
-    return str(credentials.token)
-
-
-@functools.cache
-def _google_credentials() -> Any:
-    import google.auth
-
-    return google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])[0]

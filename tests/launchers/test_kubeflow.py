@@ -157,6 +157,21 @@ def _imported(compiled: Compiled) -> str:
     return str(uri)
 
 
+def test_outputs_lie_below_the_root_by_run() -> None:
+    run = Run(NAME, "r-1", "")
+    for root, place in (
+        ("gs://b/f/", ["gs://b/f/ifgan/r-1"]),
+        ("minio://b/f", ["s3://b/f/ifgan/r-1"]),
+        (None, []),
+    ):
+        assert KubeflowService(Kubeflow(pipeline_root=root)).places(run) == place
+
+
+def test_a_root_that_kubeflow_itself_does_not_take_is_warned_about() -> None:
+    [line] = KubeflowService(Kubeflow(pipeline_root="/mnt/shared")).warnings()
+    assert line.startswith("backend.pipeline_root=/mnt/shared: ")
+
+
 def test_a_title_account_and_experiment_are_the_runs(
     job: MakeJob, cluster: KfpServer, connect: Connect
 ) -> None:
@@ -562,6 +577,17 @@ def test_a_pod_of_the_cluster_shows_its_own_token(
         assert "wants to know who you are" in refusal(lambda: service.find(NAME))
         place.write_text("second\n")  # Kubernetes renews it
         assert service.find(NAME) is None
+
+
+def test_behind_googles_proxy_the_accounts_own_token_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    service = KubeflowService(Kubeflow(host="https://x-dot-us.pipelines.googleusercontent.com"))
+    assert "Google credentials" in refusal(lambda: service.find(NAME))  # before anybody is asked
+    monkeypatch.setenv("IFGAN_KFP_TOKEN", TOKEN)
+    headers = service.api.headers()
+    assert headers == {"Authorization": f"Bearer {TOKEN}"}  # what is given goes first
 
 
 @pytest.mark.parametrize("name", ["IFGAN_KFP_TOKEN", "IFGAN_KFP_COOKIES"])
