@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +13,15 @@ from typing import cast
 import numba
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Kernel = Callable[..., None]
+
+LARGE = 1 << 22  # bytes: smaller pieces of memory are used again anyway
+LARGEST = 384 << 20  # bytes of a piece that is kept, and how many are
+KEPT = 3
+_spare: dict[int, NDArray[np.float32]] = {}  # by identity, so that a piece is taken once
 
 
 def compiled(function: Kernel) -> Kernel:
@@ -26,12 +34,27 @@ def compiled(function: Kernel) -> Kernel:
 
 
 def empty(*shape: int) -> Tensor:
-    """An uninitialised float32 tensor in large pages of memory, where the system has them.
+    """An uninitialised float32 tensor, in memory that was used before where there is some.
 
-    Numpy asks for them and torch does not; with small ones, the first write to a fresh feature
-    map of 1024 x 1024 takes longer than its convolution.
+    The first write to fresh memory can take longer than the convolution that makes it. Numpy,
+    unlike torch, at least asks for it in large pages.
     """
-    return torch.from_numpy(np.empty(shape, np.float32))
+    count = math.prod(shape)
+    if 4 * count < LARGE:
+        return torch.empty(shape)
+    fits = (spare for spare in list(_spare.values()) if len(spare) >= count)
+    found = _spare.pop(id(min(fits, key=len, default=None)), None)
+    buffer = np.empty(count, np.float32) if found is None else found
+    view = buffer[:count]
+    if buffer.nbytes <= LARGEST:
+        weakref.finalize(view, _keep, buffer).atexit = False
+    return torch.from_numpy(view).view(shape)
+
+
+def _keep(buffer: NDArray[np.float32]) -> None:
+    _spare[id(buffer)] = buffer
+    for spare in sorted(list(_spare.values()), key=len)[:-KEPT]:
+        _spare.pop(id(spare), None)
 
 
 def share(work: Callable[[Iterator[int]], None], count: int) -> None:

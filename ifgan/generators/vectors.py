@@ -8,6 +8,7 @@ distance, and nothing is checked.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from numba.extending import intrinsic
 LANES = 8
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _INDEX = ir.IntType(32)
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _CONTRACT = ("contract",)  # a product and a sum may be rounded once
 
 Formula = Callable[..., Sequence[Any]]
@@ -159,9 +161,13 @@ def _intrinsic(emit: Callable[[_Code], None], kinds: str) -> Any:
         emit(_Code(context, builder, signature, args))
         return context.get_dummy_value()
 
-    names = ", ".join(f"a{k}" for k in range(len(kinds)))  # numba wants to see each argument
-    scope = {"result": (signature, generate)}
-    typed = eval(f"lambda context, {names}: result", scope)
+    def typed(context: Any, *arguments: Any) -> tuple[Any, Any]:
+        return signature, generate
+
+    # Numba asks for every argument by name.
+    names = ["context", *(f"argument{k}" for k in range(len(kinds)))]
+    parameters = [inspect.Parameter(name, _POSITIONAL) for name in names]
+    typed.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return intrinsic(typed)
 
 

@@ -36,7 +36,8 @@ from ifgan.generators.vectors import between_rows, join_columns, product, split_
 TILE = 4
 PATCH = TILE + 2
 POSITIONS = PATCH * PATCH
-CHUNK = 104  # tiles, at most; with the slack an odd number of cache lines
+CHUNK = (104, 272)  # tiles, at most: that many for many channels, and for few
+SCRATCH = 58_000  # numbers of all channels at one position, below which it may be more
 FEWEST = 20  # channels; any number from here on is a sum of fives and sixes
 SMALLEST = 24  # rows of the grid
 SLACK = 7  # tiles that a vector may write past the last
@@ -71,22 +72,17 @@ def _output(m0: Any, m1: Any, m2: Any, m3: Any, m4: Any, m5: Any) -> tuple[Any, 
     )
 
 
-#: What maps three weights to their values at the points.
-WEIGHTS: Floats = np.array(
-    [[1 / (_A * _B) ** 2, 0, 0]]
-    + [
-        [factor, factor * point, factor * point**2]
-        for point, factor in (
-            (sign * p, 1 / (2 * p**2 * (p**2 - q**2)))
-            for p, q in ((_A, _B), (_B, _A))
-            for sign in (1, -1)
-        )
-    ]
-    + [[0, 0, 1]],
-    dtype=np.float32,
-)
+def _weights(g0: Any, g1: Any, g2: Any) -> tuple[Any, ...]:
+    """Three weights as values of a polynomial at the points, times what inverts `_output`."""
+    f_a, f_b = (1 / (2 * p**2 * (p**2 - q**2)) for p, q in ((_A, _B), (_B, _A)))
+    even_a, odd_a = f_a * g0 + (f_a * _A**2) * g2, (f_a * _A) * g1
+    even_b, odd_b = f_b * g0 + (f_b * _B**2) * g2, (f_b * _B) * g1
+    zero = (_A * _B) ** -2 * g0
+    return (zero, even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, g2)
+
 
 _input_rows = between_rows(_input, PATCH)
+_weight_rows = between_rows(_weights, 3)
 _input_columns = split_columns(_input)
 _output_rows = between_rows(_output, PATCH)
 _output_columns = join_columns(_output)
@@ -108,7 +104,8 @@ class _Plan:
 
     @property
     def lanes(self) -> int:
-        return math.ceil((self.chunk + SLACK) / 16) * 16
+        """Numbers from one channel of a chunk to the next: an odd number of cache lines."""
+        return (math.ceil((self.chunk + SLACK) / 16) | 1) * 16
 
     def slices(self, threads: int) -> int:
         """Parts of the output channels, such that every thread has work."""
@@ -122,13 +119,19 @@ def _apart(count: int) -> int:
     return (lines + (1 - lines) % 64) * 16
 
 
-def _plan(size: int, channels: int) -> _Plan:
+def _plan(size: int, channels_in: int, channels: int) -> _Plan:
     tiles = math.ceil(size / TILE)
-    count = math.ceil(tiles**2 / CHUNK)
+    limit = min(max(SCRATCH // (channels_in + channels), CHUNK[0]), CHUNK[1])
+    # Equal parts of all tiles, or of a row where that is long.
+    whole = tiles if 4 * tiles > 3 * limit else tiles**2
     fives = -channels % 6
     heights = [6] * ((channels - 5 * fives) // 6) + [5] * fives
-    bands = np.concatenate([[0], np.cumsum(heights)]).astype(np.int64)
-    return _Plan(size=size, tiles=tiles, chunk=math.ceil(tiles**2 / count), bands=bands)
+    return _Plan(
+        size=size,
+        tiles=tiles,
+        chunk=math.ceil(whole / math.ceil(whole / limit)),
+        bands=np.concatenate([[0], np.cumsum(heights)]).astype(np.int64),
+    )
 
 
 def supports(x_NIHW: Tensor, weight_NOIKK: Tensor) -> bool:
@@ -148,9 +151,9 @@ def supports(x_NIHW: Tensor, weight_NOIKK: Tensor) -> bool:
 def convolve(x_NIHW: Tensor, weight_NOIKK: Tensor, bias_O: Tensor, *, padding: int) -> Tensor:
     """Each sample with its own 3x3 weights: (N, I, H, H) -> (N, O, H', H')."""
     n, o, i, _, _ = weight_NOIKK.shape
-    plan = _plan(x_NIHW.shape[2] + 2 * padding - 2, o)
+    plan = _plan(x_NIHW.shape[2] + 2 * padding - 2, i, o)
     y_NOHW = empty(n, o, plan.size, plan.size)
-    bias = bias_O.numpy()
+    bias = bias_O.detach().numpy()
     for x_IHW, weight_OIKK, y_OHW in zip(x_NIHW, weight_NOIKK, y_NOHW, strict=True):
         u = _transformed(weight_OIKK.contiguous().numpy(), plan.bands)
         _convolve(x_IHW.contiguous().numpy(), u, bias, y_OHW.numpy(), plan, padding)
@@ -159,11 +162,12 @@ def convolve(x_NIHW: Tensor, weight_NOIKK: Tensor, bias_O: Tensor, *, padding: i
 
 def _transformed(weight_OIKK: Floats, bands: NDArray[np.int64]) -> Floats:
     o, i, _, _ = weight_OIKK.shape
-    u = np.empty(POSITIONS * _apart(o * i), np.float32)
+    step = _apart(o * i)
+    u = np.empty(POSITIONS * step, np.float32)
 
     def work(mine: Iterator[int]) -> None:
         for band in mine:
-            _transform_weights(weight_OIKK, WEIGHTS, bands[band], bands[band + 1], u, _apart(o * i))
+            _transform_weights(weight_OIKK, bands[band], bands[band + 1], u, step)
 
     share(work, len(bands) - 1)
     return u
@@ -191,29 +195,23 @@ def _convolve(x_IHW: Floats, u: Floats, bias: Floats, y_OHW: Floats, p: _Plan, p
 
 
 @compiled
-def _transform_weights(
-    weight_OIKK: Floats, points: Floats, low: int, high: int, u: Floats, step: int
-) -> None:
+def _transform_weights(weight_OIKK: Floats, low: int, high: int, u: Floats, step: int) -> None:
     """The weights of one band: at each position, channels in by channels out."""
-    o, i, _, _ = weight_OIKK.shape
-    rows = np.empty((6, 3), np.float32)
-    for channel in range(i):
-        for r in range(low, high):
-            for p in range(6):
-                for k in range(3):
-                    rows[p, k] = (
-                        points[p, 0] * weight_OIKK[r, channel, 0, k]
-                        + points[p, 1] * weight_OIKK[r, channel, 1, k]
-                        + points[p, 2] * weight_OIKK[r, channel, 2, k]
-                    )
-            at = low * i + channel * (high - low) + r - low
-            for p in range(6):
-                for q in range(6):
-                    u[(6 * p + q) * step + at] = (
-                        points[q, 0] * rows[p, 0]
-                        + points[q, 1] * rows[p, 1]
-                        + points[q, 2] * rows[p, 2]
-                    )
+    channels, height = weight_OIKK.shape[1], high - low
+    count = channels * height
+    grid = np.empty(9 * count, np.float32)
+    rows = np.empty(18 * 8, np.float32)
+    for r in range(height):
+        for i in range(channels):
+            for k in range(3):
+                for q in range(3):
+                    grid[(3 * k + q) * count + i * height + r] = weight_OIKK[low + r, i, k, q]
+    for j in range(0, count, 8):
+        at = min(j, count - 8)
+        for q in range(3):
+            _weight_rows(grid, q * count + at, 3 * count, rows, 8 * q, 24)
+        for p in range(6):
+            _weight_rows(rows, 24 * p, 8, u, 6 * p * step + low * channels + at, step)
 
 
 @compiled
