@@ -53,7 +53,7 @@ def empty(*shape: int) -> Tensor:
 
 def _keep(buffer: NDArray[np.float32]) -> None:
     _spare[id(buffer)] = buffer
-    for spare in sorted(list(_spare.values()), key=len)[:-KEPT]:
+    for spare in sorted(_spare.values(), key=len)[:-KEPT]:
         _spare.pop(id(spare), None)
 
 

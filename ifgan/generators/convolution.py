@@ -10,14 +10,23 @@ from __future__ import annotations
 
 import functools
 from types import ModuleType
+from typing import Protocol
 
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def modulated_conv(
-    x_NIHW: Tensor, weight_NOIKK: Tensor, bias_O: Tensor, *, padding: int
-) -> Tensor:
+class ModulatedConv(Protocol):
+    """What `modulated_conv` and `grouped_conv` are."""
+
+    def __call__(
+        self, x_NIHW: Tensor, weight_NOIKK: Tensor, bias_O: Tensor, *, padding: int
+    ) -> Tensor:
+        """The convolution."""
+        ...
+
+
+def modulated_conv(x_NIHW: Tensor, weight_NOIKK: Tensor, bias_O: Tensor, *, padding: int) -> Tensor:
     """Convolve each sample with its own weights, add the bias.
 
     Parameters

@@ -171,19 +171,20 @@ def _intrinsic(emit: Callable[[_Code], None], kinds: str) -> Any:
     return intrinsic(typed)
 
 
+_LOW, _HIGH = (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)  # halves of two vectors
+
+
 def _transpose(v: Sequence[_Vector]) -> list[_Vector]:
     """Four vectors of eight quads -> the first numbers of all quads, the second ones, …"""
-    low, high = (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)
-    return _quads([v[0].shuffle(v[2], low), v[0].shuffle(v[2], high)]
-                  + [v[1].shuffle(v[3], low), v[1].shuffle(v[3], high)])  # fmt: skip
+    pairs = [(v[0], v[2], _LOW), (v[0], v[2], _HIGH), (v[1], v[3], _LOW), (v[1], v[3], _HIGH)]
+    return _quads([a.shuffle(b, half) for a, b, half in pairs])
 
 
 def _interleave(v: Sequence[_Vector]) -> list[_Vector]:
     """The inverse of `_transpose`."""
-    low, high = (0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)
     q = _quads(v)
-    return [q[0].shuffle(q[1], low), q[2].shuffle(q[3], low)] + [
-        q[0].shuffle(q[1], high), q[2].shuffle(q[3], high)]  # fmt: skip
+    pairs = [(q[0], q[1], _LOW), (q[2], q[3], _LOW), (q[0], q[1], _HIGH), (q[2], q[3], _HIGH)]
+    return [a.shuffle(b, half) for a, b, half in pairs]
 
 
 def _quads(v: Sequence[_Vector]) -> list[_Vector]:
@@ -192,5 +193,5 @@ def _quads(v: Sequence[_Vector]) -> list[_Vector]:
     even, odd = (0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)
     ab, ab_high = v[0].shuffle(v[1], low), v[0].shuffle(v[1], high)
     cd, cd_high = v[2].shuffle(v[3], low), v[2].shuffle(v[3], high)
-    return [ab.shuffle(cd, even), ab.shuffle(cd, odd),
-            ab_high.shuffle(cd_high, even), ab_high.shuffle(cd_high, odd)]  # fmt: skip
+    pairs = [(ab, cd, even), (ab, cd, odd), (ab_high, cd_high, even), (ab_high, cd_high, odd)]
+    return [a.shuffle(b, lanes) for a, b, lanes in pairs]
