@@ -77,6 +77,11 @@ class _Code:
         vector = self.builder.insert_element(nothing, number, ir.Constant(_INDEX, 0))
         return _Vector(self.builder, vector).shuffle(_Vector(self.builder, nothing), [0] * LANES)
 
+    def zero(self) -> Any:
+        """A place for a vector, in a register as far as they go; holds zeros."""
+        zeros = ir.Constant(_VECTOR, [0.0] * LANES)
+        return cgutils.alloca_once_value(self.builder, zeros)  # type: ignore[no-untyped-call]
+
     def _pointer(self, array: Any, at: Any) -> Any:
         pointer = self.builder.gep(array, [at])
         return self.builder.bitcast(pointer, _VECTOR.as_pointer())
@@ -92,11 +97,10 @@ def product(rows: int) -> Any:
     def emit(code: _Code) -> None:
         u, u_at, v, v_at, v_step, m, m_at, m_step, depth = code.args
         builder = code.builder
-        zero = ir.Constant(_VECTOR, [0.0] * LANES)
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(rows)]
+        sums = [[code.zero() for _ in range(2)] for _ in range(rows)]
         with cgutils.for_range(builder, depth) as loop:
             row_at = builder.add(v_at, builder.mul(loop.index, v_step))
-            halves = [code.load(v, code.index(row_at, LANES, half)) for half in range(2)]
+            halves = [code.load(v, code.index(row_at, LANES, k)) for k in range(2)]
             for r in range(rows):
                 factor = code.splat(u, code.index(code.index(u_at, loop.index, rows), r, 1))
                 for place, half in zip(sums[r], halves, strict=True):
@@ -104,8 +108,8 @@ def product(rows: int) -> Any:
                     total = builder.fadd(builder.load(place), term, flags=_CONTRACT)
                     builder.store(total, place)
         for r in range(rows):
-            for half, place in enumerate(sums[r]):
-                at = code.index(code.index(m_at, m_step, r), LANES, half)
+            for k, place in enumerate(sums[r]):
+                at = code.index(code.index(m_at, m_step, r), LANES, k)
                 code.store(_Vector(builder, builder.load(place)), m, at)
 
     return _intrinsic(emit, "AiAiiAiii")

@@ -143,7 +143,7 @@ def supports(x_NIHW: Tensor, weight_NOIKK: Tensor) -> bool:
         and k == 3
         and o >= FEWEST
         and i >= FEWEST
-        and x_NIHW.shape[2] >= SMALLEST
+        and x_NIHW.shape[2] == x_NIHW.shape[3] >= SMALLEST
         and not (torch.is_grad_enabled() and (x_NIHW.requires_grad or weight_NOIKK.requires_grad))
     )
 
