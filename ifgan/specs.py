@@ -125,7 +125,7 @@ STEPS: Mapping[str, StepSpec] = {
     for spec in (
         StepSpec(
             name="sampler",
-            revision=1,
+            revision=2,
             settings=SamplerSettings,
             inputs={},
             optional_inputs={"weights": "Model"},

@@ -92,7 +92,7 @@ def main(arguments: argparse.Namespace, *, show: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory() as folder, one_thread_each():
         latents, scores_N = planted(Path(folder), arguments.samples, arguments.dimensions)
         seconds = {"ours, all faces, C by cross-validation": _timed(ours, latents, scores_N)}
-        peak = _peak_gib()
+        peak = peak_gib()
         if not arguments.no_reference:
             name = f"reference, SVC, C = 1, top and bottom {_RATIO:.0%}"
             seconds[name] = _timed(reference, latents, scores_N)
@@ -115,6 +115,7 @@ def _timed(
     return time.perf_counter() - start
 
 
-def _peak_gib() -> float:
+def peak_gib() -> float:
+    """Peak resident memory of this process so far."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**30 if sys.platform == "darwin" else peak / 2**20

@@ -16,19 +16,15 @@ columns of one parity, T taps of the down-sampling filter, k 1 if it is separabl
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import cast
+from collections.abc import Iterator
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ifgan.generators.compiled import compiled, empty, share
 from ifgan.generators.filters import Activation, up_phases
 
 _TAPS = 6  # per coarse sample
@@ -36,7 +32,6 @@ _TILE = 8  # coarse rows per window: 26 fine rows of a 256 x 256 image take 60 K
 _OVERLAP = 2 * _TAPS - 2  # fine rows that two neighbouring windows share
 
 Floats = NDArray[np.float32]
-Kernel = Callable[..., None]
 
 
 def supports(x_NCHW: Tensor, act: Activation) -> bool:
@@ -54,7 +49,7 @@ def supports(x_NCHW: Tensor, act: Activation) -> bool:
 def filtered_lrelu(x_NCHW: Tensor, act: Activation) -> Tensor:
     """`activation.filtered_lrelu` for what `supports` accepts; planes are shared among threads."""
     n, c, h, w = x_NCHW.shape
-    y_NCHW = x_NCHW.new_empty(n, c, act.size, act.size)
+    y_NCHW = empty(n, c, act.size, act.size)
     x_MHW = x_NCHW.contiguous().view(n * c, h, w).numpy()
     y_MHW = y_NCHW.view(n * c, act.size, act.size).numpy()
 
@@ -66,32 +61,21 @@ def filtered_lrelu(x_NCHW: Tensor, act: Activation) -> Tensor:
     high = max(0, int(starts.max()) + _TAPS + math.ceil((act.fine_size + 1) / act.up) - h)
     lrelu = (np.float32(act.slope), np.float32(act.clamp))
 
-    def work(planes: slice) -> None:
-        filters = (starts + low, weights, down_kT, low, high)
-        _filter_planes(x_MHW[planes], y_MHW[planes], *filters, *lrelu)
+    # Several parts per thread, because some threads are slower.
+    parts = min(8 * torch.get_num_threads(), n * c)
+    bounds = np.linspace(0, n * c, parts + 1).astype(int)
 
-    # Threads of our own, for the length of this call: numba's survive no fork, and its simplest
-    # kind refuses two callers at once.
-    threads = min(torch.get_num_threads(), n * c)
-    bounds = np.linspace(0, n * c, threads + 1).astype(int)
-    parts = [slice(first, last) for first, last in itertools.pairwise(bounds.tolist())]
-    if threads == 1:
-        work(parts[0])
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, parts))
+    def work(mine: Iterator[int]) -> None:
+        for part in mine:
+            planes = slice(bounds[part], bounds[part + 1])
+            filters = (starts + low, weights, down_kT, low, high)
+            _filter_planes(x_MHW[planes], y_MHW[planes], *filters, *lrelu)
+
+    share(work, parts)
     return y_NCHW
 
 
-def _compiled(function: Kernel) -> Kernel:
-    compiler = functools.partial(numba.njit, nogil=True, fastmath={"contract"}, error_model="numpy")
-    try:
-        return cast(Kernel, compiler(function, cache=True))
-    except RuntimeError:  # nowhere to write: a read-only container
-        return cast(Kernel, compiler(function))
-
-
-@_compiled
+@compiled
 def _filter_planes(
     x_MHW: Floats,
     y_MHW: Floats,
@@ -140,7 +124,7 @@ def _filter_planes(
 # Loops index whole arrays, because a slice of an array costs an atomic count of its owners.
 
 
-@_compiled
+@compiled
 def _sum_rows(x: Floats, row: int, k: Floats, out: Floats) -> None:
     """out[i] = the sum over six rows of k times x[row + t, i]."""
     k0, k1, k2, k3, k4, k5 = k[0], k[1], k[2], k[3], k[4], k[5]
@@ -149,7 +133,7 @@ def _sum_rows(x: Floats, row: int, k: Floats, out: Floats) -> None:
         out[i] = v + k3 * x[row + 3, i] + k4 * x[row + 4, i] + k5 * x[row + 5, i]
 
 
-@_compiled
+@compiled
 def _activate(
     x: Floats,
     start: int,
@@ -182,7 +166,7 @@ def _activate(
             half[2 * i] = -clamp if v < -clamp else v
 
 
-@_compiled
+@compiled
 def _merge_rows(fine: Floats, top: int, k: Floats, out: Floats) -> None:
     """out[0] = the sum over twelve rows of k times fine[top + t]."""
     for parity in range(2):
@@ -193,7 +177,7 @@ def _merge_rows(fine: Floats, top: int, k: Floats, out: Floats) -> None:
             out[0, parity, i] = v
 
 
-@_compiled
+@compiled
 def _add_columns(fine: Floats, row: int, k: Floats, out: Floats, plane: int, out_row: int) -> None:
     """out[plane, out_row, i] += the sum of k times the fine columns from 2 i on."""
     for i in range(out.shape[2]):

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ifgan.generators.activation import FilteredLrelu
+from ifgan.generators.convolution import ModulatedConv, modulated_conv
 from ifgan.generators.filters import Activation, centred_pad
 from ifgan.generators.geometry import (
     LayerGeometry,
@@ -99,6 +99,7 @@ class SynthesisLayer(nn.Module):
     down_filter: Tensor
     unit: Tensor  # (O,), brings the weights to a mean square of one
     energy: Tensor  # (O, I), sum of the squares of such weights
+    convolve: ModulatedConv = staticmethod(modulated_conv)
 
     def __init__(self, settings: StyleGAN3Settings, layer: LayerGeometry) -> None:
         super().__init__()
@@ -151,15 +152,9 @@ class SynthesisLayer(nn.Module):
         """(N, I, H, H), (N, I) -> (N, O, size, size), float32; convolves in float16 if half."""
         dtype = torch.float16 if half and self.layer.is_half else torch.float32
         weight_NOIKK = self._modulated(style_NI).to(dtype)
-        n, o, i, k, _ = weight_NOIKK.shape
-        y = F.conv2d(
-            x_NIHW.to(dtype).reshape(1, n * i, *x_NIHW.shape[2:]),
-            weight_NOIKK.reshape(n * o, i, k, k),
-            self.bias.to(dtype).repeat(n),
-            padding=k - 1,
-            groups=n,
+        y_NOHW = self.convolve(
+            x_NIHW.to(dtype), weight_NOIKK, self.bias.to(dtype), padding=self.layer.kernel - 1
         )
-        y_NOHW = y.reshape(n, o, *y.shape[2:])
         if self.layer.is_rgb:
             return y_NOHW.float().clamp_(-self.clamp, self.clamp)
         return filtered(y_NOHW.float(), self.activation)

@@ -14,11 +14,17 @@ def test_table_shows_every_form_and_that_they_agree(
 ) -> None:
     sizes = ["--resolution", "32", "--channel-base", "256", "--channel-max", "16"]
     main(["synthesis", "--config", config, "--repeats", "1", *sizes])
-    title, heading, *rows = capsys.readouterr().out.splitlines()
+    title, heading, *rows, memory = capsys.readouterr().out.splitlines()
     assert f"StyleGAN3-{config} 32x32" in title
-    assert heading.split() == ["form", "ms/image", "filters", "the", "rest", "ratio", "error"]
+    assert heading.split() == [
+        *("form", "ms/image", "convolve", "filter", "rest", "of", "CPUs", "ratio", "error")
+    ]
     assert len(rows) == (3 if activation.implementation() == "numba" else 2)
     assert "literal" in rows[0]
+    for row in rows:
+        total, convolve, filters, rest, _ = (int(number) for number in row.split()[-7:-2])
+        assert abs(total - convolve - filters - rest) <= 2  # milliseconds, each rounded
+    assert 0.05 < float(memory.split()[-2]) < 2.5 and memory.endswith("GiB")
     for row in rows[1:]:
         assert 0 < float(row.split()[-1]) < 2e-5  # other sums, equal results
         assert float(row.split()[-2].removesuffix("x")) > 0
