@@ -16,7 +16,7 @@ JOB = (
     "generator.path=net.safetensors",
     "classifier=scores",
     "classifier.path=labels.csv",
-    "sampler.num_samples=300",
+    "sampler.num_samples=500",
 )
 
 
@@ -24,7 +24,7 @@ JOB = (
 def found(shared_shell: Shell) -> Shell:
     folder = shared_shell.folder
     small_network.write(folder / "net.safetensors")
-    small_network.write_scores(folder / "labels.csv", folder / "net.safetensors", count=250)
+    small_network.write_scores(folder / "labels.csv", folder / "net.safetensors", count=450)
     shared_shell.ok(*JOB)
     return shared_shell
 
@@ -33,7 +33,7 @@ def test_a_network_from_a_file_gives_a_boundary(found: Shell) -> None:
     [folder] = found.run_dirs()[:1]
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["auroc"] > 0.7
-    assert (metrics["num_samples"], metrics["num_unscored"]) == (250, 50)
+    assert (metrics["num_samples"], metrics["num_unscored"]) == (450, 50)
     meaning = json.loads((folder / "boundary.json").read_text())
     assert meaning["truncation_psi"] == 0.7
     assert np.load(folder / "boundary.npy").shape == (1, 512)

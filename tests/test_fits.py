@@ -208,7 +208,7 @@ def test_faces_without_a_score_are_left_out_and_counted(tmp_path: Path) -> None:
     ("scores", "said"),
     [
         (np.ones(500), "must differ between faces"),
-        (np.full(500, np.nan), "must differ between faces"),
+        (np.full(500, np.nan), "must have a score for some of the seeds 0 to 499"),
         (np.r_[np.ones(3), -np.arange(1, 498)], "Got 3 on the smaller one"),
         (-np.arange(1.0, 501), "Got 0 on the smaller one"),
     ],

@@ -34,7 +34,7 @@ def swept(shared_shell: Shell) -> Shell:
     small_network.write_stylegan2(network)
     small_network.write_scores_of_style(folder / "labels.csv", network, index=STYLE, count=700)
     small_network.write_scores(folder / "few.csv", network, count=300)
-    shared_shell.ok(*JOB, "-m", "svm.space=w,z,s")
+    shared_shell.ok("-m", *JOB, "svm.space=w,z,s")
     return shared_shell
 
 
@@ -76,7 +76,7 @@ def test_mixed_faces_are_fitted_by_groups_and_drawn_again_in_python(swept: Shell
     shell.folder.mkdir()
     for name in ("net.safetensors", "labels.csv", "few.csv"):
         (shell.folder / name).write_bytes((swept.folder / name).read_bytes())
-    shell.ok(*JOB, *MIXED, "-m", "svm.layers=coarse,4-7")
+    shell.ok("-m", *JOB, *MIXED, "svm.layers=coarse,4-7")
     rows = [_read(folder, "boundary.json")["edit_rows"] for folder in shell.run_dirs()]
     assert sorted(rows) == [[0, 4], [4, 8]]
     shell.ok(*JOB, *MIXED, "svm.space=s")
@@ -127,7 +127,7 @@ def test_what_cannot_be_fitted_is_one_line_before_anything_runs(
 
 def test_toyfaces_mix_and_the_row_that_smiles_is_found(shell: Shell) -> None:
     """The mouth is in row 4: the middle rows separate smiles, the coarse ones can't."""
-    shell.ok("sampler.mixing=true", "sampler.num_samples=1000", "-m", "svm.layers=coarse,middle")
+    shell.ok("-m", "sampler.mixing=true", "sampler.num_samples=1000", "svm.layers=coarse,middle")
     auroc = {
         _read(folder, "boundary.json")["edit_rows"][0]: _read(folder, "metrics.json")["auroc"]
         for folder in shell.run_dirs()

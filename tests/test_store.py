@@ -27,6 +27,7 @@ def _sampler(**changes: object) -> Node:
         "seed": 0,
         "truncation_psi": 1.0,
         "truncation_cutoff": None,
+        "mixing": False,
         "align": "none",
         "image_size": 64,
     }
