@@ -43,10 +43,10 @@ def test_faces_are_rendered_by_the_network_and_latents_are_untruncated(found: Sh
     [shard] = found.store.glob("*/faces/*.tar")
     with tarfile.open(shard) as tar:
         names = tar.getnames()
-    assert names == [f"{seed:08d}.png" for seed in range(300)]
+    assert names == [f"{seed:08d}.png" for seed in range(500)]
     [latents] = found.store.glob("*/latents")
     w, w_avg = np.load(latents / "w.npy"), np.load(latents / "w_avg.npy")
-    assert w.shape == (300, 512) and w_avg.shape == (512,)
+    assert w.shape == (500, 512) and w_avg.shape == (512,)
     provenance = json.loads((latents / "latents.json").read_text())
     assert provenance["w"].startswith("untruncated")
 

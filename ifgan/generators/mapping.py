@@ -11,8 +11,9 @@ Shape legend: N batch, F features, Dz = z_dim, C = c_dim (classes), D = w_dim, R
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -71,11 +72,23 @@ def in_groups(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     """
     count = len(inputs[0])
     outputs = []
-    for start in range(0, max(count, 1), GROUP):
-        group = [rows[start : start + GROUP] for rows in inputs]
-        padded = [torch.cat([g, g.new_zeros(GROUP - len(g), *g.shape[1:])]) for g in group]
-        outputs.append(function(*padded)[: len(group[0])])
+    with _one_thread():
+        for start in range(0, max(count, 1), GROUP):
+            group = [rows[start : start + GROUP] for rows in inputs]
+            padded = [torch.cat([g, g.new_zeros(GROUP - len(g), *g.shape[1:])]) for g in group]
+            outputs.append(function(*padded)[: len(group[0])])
     return torch.cat(outputs)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Narrow matrix products sum in an order that depends on the threads; these are small."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class FullyConnected(nn.Module):
