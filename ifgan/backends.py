@@ -126,6 +126,13 @@ class Docker(Compiled):
     """Containers on this machine, by its Docker daemon."""
 
     kind: str = "docker"
+    workers: int = 2  # containers side by side
+    gpus: str = "auto"  # auto: all where there are any; all, and none but these; none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        in_range("backend.workers", self.workers, low=1, high=256)
+        one_of("backend.gpus", self.gpus, ("auto", "all", "none"))
 
 
 @dataclass
