@@ -21,7 +21,7 @@ from typing import Any
 import ifgan
 from ifgan.backends import Docker
 from ifgan.errors import UserError
-from ifgan.graph import File
+from ifgan.graph import Node, Output
 from ifgan.store import Store
 from launchers import Outcome, Work
 from launchers.abreast import run_abreast
@@ -78,6 +78,11 @@ def _error(outcome: Outcome | None) -> BaseException | None:
     return outcome.error if outcome else None
 
 
+def _sources(node: Node) -> list[Node]:
+    """The nodes that a node reads from."""
+    return [source.node for source in node.inputs.values() if isinstance(source, Output)]
+
+
 def _found(work: Work) -> dict[str, Outcome]:
     """Outcomes of the nodes that need no run: finished ones, and those that nobody reads then.
 
@@ -85,10 +90,8 @@ def _found(work: Work) -> dict[str, Outcome]:
     """
     outcomes: dict[str, Outcome] = {}
     for key, node in work.graph.items():
-        sources = [
-            source.node.key for source in node.inputs.values() if not isinstance(source, File)
-        ]
-        inherited = next((e for s in sources if (e := _error(outcomes.get(s)))), None)
+        errors = [_error(outcomes.get(source.key)) for source in _sources(node)]
+        inherited = next((error for error in errors if error is not None), None)
         if inherited is not None:
             outcomes[key] = Outcome(None, error=inherited)
             continue
@@ -103,7 +106,7 @@ def _found(work: Work) -> dict[str, Outcome]:
     needed = {job.target.key for job in work.jobs}
     for key, node in reversed(work.graph.items()):
         if key in needed and key not in outcomes:
-            needed.update(s.node.key for s in node.inputs.values() if not isinstance(s, File))
+            needed.update(source.key for source in _sources(node))
         elif key not in needed:
             outcomes.setdefault(key, Outcome(None, cached=True))
     return outcomes
@@ -170,8 +173,8 @@ def _run_once(plan: Plan, task: Task, containers: Containers, scratch: Path) -> 
     left = [name for name in task.outputs if (scratch / "node" / name).exists()]
     if left != list(task.outputs) or not (scratch / "output.json").is_file():
         raise UserError(
-            f"{task.name} ended well in its container, but left only: {', '.join(left) or 'nothing'}. "
-            f"Check that backend.images.{node.step} is an image of ifgan."
+            f"{task.name} ended well in its container, but left {', '.join(left) or 'nothing'} "
+            f"behind. Check that backend.images.{node.step} is an image of ifgan."
         )
 
 

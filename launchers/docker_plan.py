@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ _STORE, _WORK, _BLOCKS = f"{_ROOT}/store", f"{_ROOT}/work", f"{_ROOT}/blocks"
 
 
 def compile_for_docker(
-    backend: Docker, graph: Graph, *, finished: Mapping[str, Any] | None = None
+    backend: Docker, graph: Graph, *, finished: Collection[str] = ()
 ) -> Compiled:
     """The graph as containers on this machine run it; equal on every machine.
 
@@ -56,7 +56,7 @@ def compile_for_docker(
         graph,
         images=backend.images,
         locate=locate,
-        finished={key: f"{_STORE}/{key}" for key in finished or {}},
+        finished={key: f"{_STORE}/{key}" for key in finished},
         dress=dress,
     )
 
@@ -108,11 +108,13 @@ class Plan:
         root: Path,
         owner: Owner,
         *,
-        finished: Mapping[str, Any] | None = None,
+        finished: Collection[str] = (),
     ) -> Plan:
         """Compile a graph and read its tasks."""
         tasks = tasks_of(compile_for_docker(backend, graph, finished=finished).pipeline)
-        files = {locate(file): file for file in files_of(graph, finished=finished)}
+        files = {
+            locate(file): file for file in files_of(graph, finished=dict.fromkeys(finished, ""))
+        }
         return cls(backend, graph, root, tasks, files, owner)
 
     def container(self, task: Task, work: Path, *, run: str) -> Container:
