@@ -26,6 +26,8 @@ ACCELERATORS = {
     "h100-80gb": ("NVIDIA_H100_80GB", "nvidia-h100-80gb"),
     "h200-141gb": ("NVIDIA_H200_141GB", "nvidia-h200-141gb"),
 }
+#: Label of an image: the revision of its step.
+REVISION_LABEL = "ifgan.revision"
 ANY_ACCELERATOR = "gpu"  # whatever the place has
 
 _LABEL = r"[a-z0-9]([-_a-z0-9]{0,61}[a-z0-9])?"

@@ -21,13 +21,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ifgan import paths
+from ifgan.backends import REVISION_LABEL
 from ifgan.errors import UserError, choices
 from ifgan.provision.plan import Command, command
 from ifgan.ranges import matches
 from ifgan.specs import STEPS
-
-#: Label of an image: the revision of its step.
-REVISION_LABEL = "ifgan.revision"
 
 
 @dataclass(frozen=True)

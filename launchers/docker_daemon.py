@@ -7,8 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ifgan.backends import Docker
-from ifgan.build_images import REVISION_LABEL
+from ifgan.backends import REVISION_LABEL, Docker
 from ifgan.errors import UserError
 from ifgan.specs import STEPS
 from launchers.containers import docker
