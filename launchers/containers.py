@@ -161,7 +161,7 @@ class Containers:
         if self._stopped:
             raise KeyboardInterrupt
         if waited.returncode or asked.returncode:
-            raise refused(waited if waited.returncode else asked)
+            raise refused(waited.stderr + asked.stderr)
         state = json.loads(asked.stdout)
         if state["Status"] != "exited":  # "created": docker could not start it, and has said why
             said = state.get("Error") or " ".join(lines) or state["Status"]
@@ -179,7 +179,7 @@ class Containers:
             made = docker(*container.arguments()[1:])
         try:
             if made.returncode:
-                raise refused(made)
+                raise refused(made.stderr)
             yield
         finally:
             remove([container.name])
@@ -237,13 +237,13 @@ def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
         raise UserError(f"docker can't be executed ({error.strerror}).") from error
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> UserError:
-    """The line for a command that docker did not do."""
-    said = " ".join(done.stderr.split()).removeprefix("Error response from daemon: ")
+def refused(said: str) -> UserError:
+    """The line for what docker did not do, from what it said."""
+    said = " ".join(said.split()).removeprefix("Error response from daemon: ")
     for beginning, advice in _ADVICE:
         if beginning in said:
             return UserError(f"docker refuses: {said[:400].rstrip('.')}. {advice}")
-    return UserError(f"docker refuses: {said[:500] or f'it ended with {done.returncode}'}")
+    return UserError(f"docker refuses: {said[:500] or 'it does not say why'}")
 
 
 _ADVICE = (
