@@ -164,10 +164,7 @@ class Containers:
             raise refused(waited.stderr + asked.stderr)
         state = json.loads(asked.stdout)
         if state["Status"] != "exited":  # "created": docker could not start it, and has said why
-            said = state.get("Error") or " ".join(lines) or state["Status"]
-            raise UserError(
-                f"docker could not start the container: {' '.join(said.split())[-500:]}"
-            )
+            raise refused(state.get("Error") or " ".join(lines) or state["Status"])
         return End(int(state["ExitCode"]), bool(state["OOMKilled"]), lines, late)
 
     @contextlib.contextmanager

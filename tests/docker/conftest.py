@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,13 @@ def _missing() -> str | None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _docker_is_there() -> None:
-    if (missing := _missing()) is None:
-        return
-    assert "IFGAN_REQUIRE_DOCKER" not in os.environ, missing
-    pytest.skip(f"{missing}")
+def _docker_is_there() -> Iterator[None]:
+    if (missing := _missing()) is not None:
+        assert "IFGAN_REQUIRE_DOCKER" not in os.environ, missing
+        pytest.skip(missing)
+    yield
+    if made := docker("images", "--quiet", "--filter=reference=ifgan-test-*").split():
+        docker("rmi", "--force", *made)
 
 
 @pytest.fixture
