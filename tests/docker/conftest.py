@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -22,9 +23,9 @@ def docker(*arguments: str, text: str | None = None) -> str:
     return done.stdout
 
 
-def containers() -> list[str]:
-    """Names of all containers of ifgan, whatever they do."""
-    return docker("ps", "--all", "--filter=name=ifgan-", "--format={{.Names}}").split()
+def containers(name: str) -> list[str]:
+    """Names of all containers, whatever they do, that have ``name`` in theirs."""
+    return docker("ps", "--all", f"--filter=name={name}", "--format={{.Names}}").split()
 
 
 class PlainShell(Shell):
@@ -33,6 +34,12 @@ class PlainShell(Shell):
     def environment(self) -> dict[str, str]:
         tuned = ("OPENBLAS", "OMP_", "MKL_")
         return {k: v for k, v in super().environment().items() if not k.startswith(tuned)}
+
+    def containers(self) -> list[str]:
+        """Names of the containers of this shell's store, whatever they do."""
+        digest = hashlib.sha256(str(self.store).encode()).hexdigest()[:16]
+        label = f"--filter=label=ifgan.store={digest}"
+        return docker("ps", "--all", label, "--format={{.Names}}").split()
 
 
 def _missing() -> str | None:
