@@ -9,6 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ifgan.compose import compose_config
+from ifgan.jobs import Job
+from ifgan.store import Store
+from launchers import Work
+from launchers import docker as docker_backend
+from launchers.docker_daemon import Owner
 from tests import artifact_bytes, small_network
 from tests.docker.conftest import SMALL, PlainShell, docker
 
@@ -117,6 +123,20 @@ def test_what_containers_leave_belongs_to_the_caller(in_containers: PlainShell) 
     nodes = [path.parent for path in records if '"image"' in path.read_text()]
     owners = {path.lstat().st_uid for node in nodes for path in (node, *node.rglob("*"))}
     assert owners == {os.getuid()}
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_any_user_may_run_containers(
+    in_process: PlainShell, plain: PlainShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whom no image has ever heard of, and who is in no password file."""
+    monkeypatch.setattr(docker_backend, "owner", lambda: Owner(12345, 54321, "12345:54321"))
+    config = compose_config([SMALL, "backend=docker", f"store={plain.store}"])
+    work = Work([Job.of(config)], Store(plain.store), plain.folder)
+    outcomes = docker_backend.execute(config.backend, work)
+    assert [outcome.error for outcome in outcomes.values()] == [None] * 3
+    here, there = artifact_bytes.of_store(in_process.store), artifact_bytes.of_store(plain.store)
+    assert here == there
 
 
 def test_images_have_no_client_and_the_svm_image_no_torch() -> None:
