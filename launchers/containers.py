@@ -78,7 +78,8 @@ class Container:
         """The command that creates it. SELinux would keep it from mounts unless told not to."""
         limits = {"user": self.user, "memory": self.memory, "shm-size": self.shm, "gpus": self.gpus}
         return [
-            *("docker", "create", "--name", self.name, "--network=none", "--read-only"),
+            *("docker", "create", "--name", self.name, "--pull=never"),
+            *("--network=none", "--read-only"),
             *("--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
             "--security-opt=label=disable",
             *(f"--{option}={value}" for option, value in limits.items() if value is not None),

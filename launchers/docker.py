@@ -26,7 +26,7 @@ from ifgan.store import Store
 from launchers import Outcome, Work
 from launchers.abreast import run_abreast
 from launchers.containers import Containers, docker, remove
-from launchers.docker_daemon import image_id, owner
+from launchers.docker_daemon import check_readable, image_id, owner
 from launchers.docker_plan import Plan, warnings
 from launchers.machines import resources_of
 from launchers.tasks import Task
@@ -160,6 +160,7 @@ def _run_once(plan: Plan, task: Task, containers: Containers, scratch: Path) -> 
     _give([scratch, plan.blocks], uid=plan.owner.uid, gid=plan.owner.gid)
     minutes = resources_of(plan.backend, node.step).timeout_minutes
     container = plan.container(task, scratch, run=f"{node.key[:8]}-{secrets.token_hex(4)}")
+    check_readable(container.mounts, plan.owner)
     end = containers.run(
         container,
         show=lambda line: log.info("%s: %s", task.name, line) if _is_progress(line) else None,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ifgan.backends import REVISION_LABEL, Docker
 from ifgan.errors import UserError
 from ifgan.specs import STEPS
-from launchers.containers import docker
+from launchers.containers import Mount, docker
 
 #: User and group of the images (``USER`` of components/*/Dockerfile): root's containers are theirs.
 _IMAGES_OWN = 1000
@@ -74,6 +76,26 @@ def image_id(step: str, image: str) -> str:
             f"{STEPS[step].revision}. Build it again: {_BUILD}"
         )
     return str(json.loads(identity))
+
+
+def check_readable(mounts: Sequence[Mount], owner: Owner) -> None:
+    """Refuse what root can read and its containers, which are not root, can't.
+
+    Raises
+    ------
+    UserError
+        With the command that mends it.
+    """
+    if os.getuid() != 0 or owner.inside.startswith("0:"):
+        return
+    for place in (mount.source for mount in mounts if not mount.writable):
+        state = place.stat()
+        needed = 0o5 if place.is_dir() else 0o4
+        if state.st_uid != owner.uid and state.st_mode & needed != needed:
+            raise UserError(
+                f"{place} must be readable by user {owner.uid}, who root's containers are. Run: "
+                f"chmod -R o+rX {shlex.quote(str(place))}"
+            )
 
 
 _BUILD = "python -m ifgan.build_images"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ifgan.step import executor_input
 from launchers import docker_daemon
 from launchers.abreast import run_abreast
 from launchers.containers import Container, End, Mount, refused
-from launchers.docker_daemon import Owner, gpus_of
+from launchers.docker_daemon import Owner, check_readable, gpus_of
 from launchers.docker_plan import Plan, compile_for_docker, warnings
 from launchers.dry_run import dry_run
 from launchers.tasks import Made
@@ -268,6 +269,16 @@ def test_no_docker_and_no_daemon_are_one_line_each(shell: Shell, tmp_path: Path)
     [line] = [line for line in done.stderr.splitlines() if "error" in line]
     assert line.startswith("error: Docker's daemon does not answer (Cannot connect to it. Is it")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="of root's containers, which are not root")
+def test_what_only_root_can_read_is_named(tmp_path: Path) -> None:
+    weights = tmp_path / "net.safetensors"
+    weights.touch(mode=0o600)
+    with pytest.raises(UserError, match=r"must be readable by user 501.* chmod -R o\+rX"):
+        check_readable([Mount(weights, "/in")], OWNER)
+    weights.chmod(0o604)
+    check_readable([Mount(weights, "/in")], OWNER)
 
 
 def test_advice_follows_what_docker_says() -> None:
