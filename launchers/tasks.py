@@ -99,13 +99,16 @@ class Task:
 
 
 def tasks_of(pipeline: IR) -> dict[str, Task]:
-    """The container tasks of a pipeline by name, each after those it needs."""
+    """The container tasks of a pipeline by name, each after those it needs.
+
+    The order is the same in every process, which that of maps in protobuf is not.
+    """
     found = dict(_tasks(pipeline))
     ordered: dict[str, Task] = {}
     while len(ordered) < len(found):
-        ready = [n for n, task in found.items() if n not in ordered and task.needs <= set(ordered)]
+        ready = [n for n in found.keys() - ordered.keys() if found[n].needs <= ordered.keys()]
         assert ready, f"tasks wait for each other: {sorted(set(found) - set(ordered))}"
-        ordered.update({name: found[name] for name in ready})
+        ordered.update({name: found[name] for name in sorted(ready)})
     return ordered
 
 
@@ -148,9 +151,9 @@ def _task(name: str, task: IR, component: IR, container: IR, imported: Mapping[s
         },
         inputs={
             key: _source(value["taskOutputArtifact"], imported)
-            for key, value in given.get("artifacts", {}).items()
+            for key, value in sorted(given.get("artifacts", {}).items())
         },
-        outputs={key: value["artifactType"]["schemaTitle"] for key, value in made.items()},
+        outputs={key: value["artifactType"]["schemaTitle"] for key, value in sorted(made.items())},
         types={key: value["artifactType"]["schemaTitle"] for key, value in declared.items()},
     )
 

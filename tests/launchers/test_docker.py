@@ -180,7 +180,7 @@ def test_a_dry_run_shows_the_whole_request_and_asks_nobody(
     requests = [dry_run([job("smile", Docker()), job("age", Docker())]).files for _ in range(2)]
     assert requests[0] == requests[1]
     commands = json.loads(requests[0]["containers.json"])
-    assert [*commands] == ["sampler", "classifier", "svm-smile", "svm-age"]
+    assert [*commands] == ["sampler", "classifier", "svm-age", "svm-smile"]
     assert len(ir.Pipeline.parse(requests[0]["pipeline.yaml"]).steps) == 4
     assert json.loads(commands["sampler"][-1])["inputs"]["parameterValues"]["num_samples"] == 400
 
