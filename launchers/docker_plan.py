@@ -141,6 +141,7 @@ class Plan:
             ],
             environment={
                 **task.environment,
+                **_threads(task.cpus),
                 "IFGAN_BLOCKS": _BLOCKS,
                 "TMPDIR": f"{_WORK}/tmp",
                 "HOME": f"{_WORK}/tmp",
@@ -170,3 +171,11 @@ class Plan:
         """By which the containers of a node and of this store are found."""
         store = hashlib.sha256(str(self.root).encode()).hexdigest()[:16]
         return {"ifgan.key": key, "ifgan.store": store}
+
+
+def _threads(cpus: float | None) -> dict[str, str]:
+    """As many threads as cores: a container sees all of the machine's, whatever its limit."""
+    if cpus is None:
+        return {}
+    count = str(max(1, int(cpus)))
+    return {"IFGAN_WORKERS": count, "OMP_NUM_THREADS": count}

@@ -14,6 +14,8 @@ from tests.conftest import Shell
 
 SMALL = "sampler.num_samples=500"
 STEPS = ("sampler", "classifier", "svm")
+#: One core for each container, so that tests side by side don't wait for each other's threads.
+ON_ONE_CORE = ("backend=docker", *(f"backend.resources.{step}.cpu=1" for step in STEPS))
 
 
 def docker(*arguments: str, text: str | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 from launchers.containers import Container, Containers, End
 from tests import artifact_bytes
-from tests.docker.conftest import SMALL, PlainShell, containers, docker
+from tests.docker.conftest import ON_ONE_CORE, SMALL, PlainShell, containers, docker
 
 TRIES = 100
 
@@ -43,10 +44,10 @@ def test_a_failing_step_fails_the_run_with_the_steps_own_error(
     [node] = [path.parent for path in in_process.store.glob("*/faces")]
     labels = plain.folder / "labels.csv"
     labels.write_text("seed,smile\n" + "".join(f"{seed},1.0\n" for seed in range(500)))
-    job = ("backend=docker", "sampler=existing", f"sampler.uri={node}", "classifier=scores")
-    done = plain.run(*job, f"classifier.path={labels}")
+    job = ("sampler=existing", f"sampler.uri={node}", "classifier=scores")
+    done = plain.run(*job, *ON_ONE_CORE, f"classifier.path={labels}")
     assert done.returncode == 1
-    here = plain.run(*job[1:], f"classifier.path={labels}")
+    here = plain.run(*job, f"classifier.path={labels}")
     line = here.stderr.splitlines()[-1].removeprefix("error: ")
     assert f"error: svm-smile failed in its container: {line}" == done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr and plain.containers() == []
@@ -54,11 +55,10 @@ def test_a_failing_step_fails_the_run_with_the_steps_own_error(
 
 
 def test_a_failing_svm_does_not_lose_the_others(plain: PlainShell) -> None:
-    network_free = ("sampler.num_samples=300", "backend=docker")
-    done = plain.run("-m", "attribute=smile,beard,age", "svm.threshold=1e9,null", *network_free)
+    done = plain.run("-m", "svm.threshold=1e9,null", "sampler.num_samples=300", *ON_ONE_CORE)
     assert done.returncode == 1 and "failed in its container" in done.stderr
-    steps = artifact_bytes.steps_of(plain.store)
-    assert steps.count("svm") >= 3 and plain.containers() == []
+    assert artifact_bytes.steps_of(plain.store) == ["classifier", "sampler", "svm"]
+    assert plain.containers() == []
 
 
 def test_an_interrupt_removes_the_containers_and_the_next_run_goes_on(plain: PlainShell) -> None:
@@ -148,17 +148,23 @@ def test_too_little_memory_and_too_little_time_are_named() -> None:
     assert containers("ifgan-test-memory") == containers("ifgan-test-time") == []
 
 
-def test_a_failed_container_is_tried_again_as_often_as_asked(plain: PlainShell) -> None:
+def test_a_failed_container_is_tried_again_as_often_as_asked(
+    plain: PlainShell, in_process: PlainShell
+) -> None:
     """The image fails the first time: it leaves a note in the blocks, which outlive it."""
     docker("build", "--quiet", "--tag=ifgan-test-shaky", "-", text=_SHAKY)
-    shaky = ("backend=docker", SMALL, "backend.images.sampler=ifgan-test-shaky")
-    done = plain.run(*shaky, "backend.resources.sampler.retries=1")
+    shutil.copytree(in_process.store, plain.store)
+    [svm] = [path.parent for path in plain.store.glob("*/metrics")]
+    shutil.rmtree(svm)
+    shaky = (SMALL, "backend=docker", "backend.images.svm=ifgan-test-shaky")
+    done = plain.run(*shaky, "backend.resources.svm.retries=1")
     assert done.returncode == 0, done.stderr
-    assert "sampler failed in its container: shaky It is tried again." in done.stderr
+    assert "svm-smile failed in its container: shaky It is tried again." in done.stderr
+    assert svm.is_dir()
 
 
 _SHAKY = r"""
-FROM ifgan-sampler
+FROM ifgan-svm
 USER 0
 RUN mv /opt/ifgan/ifgan/step.py /opt/ifgan/ifgan/step_.py && printf '%s\n' \
     'import os, pathlib, sys' \

@@ -16,7 +16,7 @@ from launchers import Work
 from launchers import docker as docker_backend
 from launchers.docker_daemon import Owner
 from tests import artifact_bytes, small_network
-from tests.docker.conftest import SMALL, PlainShell, docker
+from tests.docker.conftest import ON_ONE_CORE, SMALL, PlainShell, docker
 
 
 def _boundary(folder: Path) -> bytes:
@@ -82,7 +82,7 @@ def test_either_backend_goes_on_from_the_faces_of_the_other(in_containers: Plain
 def test_shards_in_containers_side_by_side_give_the_same_boundary(
     in_process: PlainShell, plain: PlainShell
 ) -> None:
-    plain.ok(SMALL, "backend=docker", "sampler.shards=2", "backend.workers=2")
+    plain.ok(SMALL, *ON_ONE_CORE, "sampler.shards=2", "backend.workers=2")
     steps = artifact_bytes.steps_of(plain.store)
     assert steps == ["classifier", "classifier", "sampler", "sampler", "svm"]
     assert _boundary(plain.run_dirs()[0]) == _boundary(in_process.run_dirs()[0])
@@ -92,16 +92,16 @@ def test_weights_and_a_score_file_are_mounted_not_copied(plain: PlainShell, tmp_
     network = tmp_path / "a, b" / "net.safetensors"  # a comma separates the fields of a mount
     network.parent.mkdir()
     small_network.write_stylegan2(network)
-    small_network.write_scores(tmp_path / "labels.csv", network, count=300)
+    small_network.write_scores(tmp_path / "labels.csv", network, count=150)
     job = (
         "generator=checkpoint",
         f"generator.path='{network}'",
         "classifier=scores",
         f"classifier.path={tmp_path / 'labels.csv'}",
-        "sampler.num_samples=300",
+        "sampler.num_samples=150",
     )
     plain.ok("store=here", *job)
-    plain.ok("store=there", *job, "backend=docker")
+    plain.ok("store=there", *job, *ON_ONE_CORE)
     here, there = (artifact_bytes.of_store(tmp_path / name) for name in ("here", "there"))
     assert [name for name in here if here[name] != there.get(name)] == []
     assert not [*(tmp_path / "there").rglob("*.safetensors")]
@@ -111,7 +111,7 @@ def test_existing_samples_take_the_samplers_place(
     in_process: PlainShell, plain: PlainShell
 ) -> None:
     [node] = [path.parent for path in in_process.store.glob("*/faces")]
-    plain.ok("backend=docker", "sampler=existing", f"sampler.uri={node}")
+    plain.ok(*ON_ONE_CORE, "sampler=existing", f"sampler.uri={node}")
     assert artifact_bytes.steps_of(plain.store) == ["classifier", "svm"]
     assert _boundary(plain.run_dirs()[0]) == _boundary(in_process.run_dirs()[0])
 

@@ -117,6 +117,7 @@ def test_resources_become_limits(job: MakeJob) -> None:
     limits = {name: _option(arguments, name) for name in ("cpus", "memory", "shm-size", "gpus")}
     assert limits == {"cpus": "1.5", "memory": "2500000000", "shm-size": str(2**30), "gpus": None}
     assert plan.tasks["sampler"].retries == 2
+    assert {"--env=OMP_NUM_THREADS=1", "--env=IFGAN_WORKERS=1"} <= set(arguments)
     plain = plan.container(plan.tasks["svm-smile"], Path("/work"), run="r").arguments()
     assert _option(plain, "cpus") is _option(plain, "memory") is None
 
