@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifgan.errors import UserError
-from ifgan.files import read_json, write_json
+from ifgan.files import read_json, write_json, write_npz
 from ifgan.layers import RowGroup
 from ifgan.seeds import seeds_to_z
 from ifgan.styles import StyleMaps
@@ -147,7 +147,7 @@ def _in_groups(w_NRD: Float32) -> tuple[Float32, list[list[Any]]]:
 
 def write_truth(folder: Path, truth: KnownTruth) -> None:
     """Write ``truth.npz`` beside the latents."""
-    _write_npz(
+    write_npz(
         folder / "truth.npz",
         names=np.array(truth.names),
         factors=truth.factors,
@@ -247,11 +247,6 @@ def read_shard(path: Path) -> Iterator[tuple[str, bytes]]:
 def face_name(seed: int) -> str:
     """Name of a seed's image inside a shard."""
     return f"{seed:08d}.png"
-
-
-def _write_npz(path: Path, **arrays: NDArray[Any]) -> None:
-    # np.savez stamps no time (its zip members say 1980), so equal arrays give equal bytes.
-    np.savez(path, allow_pickle=False, **arrays)
 
 
 class reading:  # noqa: N801  (reads as a statement)

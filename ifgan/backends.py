@@ -26,6 +26,8 @@ ACCELERATORS = {
     "h100-80gb": ("NVIDIA_H100_80GB", "nvidia-h100-80gb"),
     "h200-141gb": ("NVIDIA_H200_141GB", "nvidia-h200-141gb"),
 }
+#: Label of an image: the revision of its step.
+REVISION_LABEL = "ifgan.revision"
 ANY_ACCELERATOR = "gpu"  # whatever the place has
 
 _LABEL = r"[a-z0-9]([-_a-z0-9]{0,61}[a-z0-9])?"
@@ -126,6 +128,13 @@ class Docker(Compiled):
     """Containers on this machine, by its Docker daemon."""
 
     kind: str = "docker"
+    workers: int = 2  # containers side by side
+    gpus: str = "auto"  # auto: all where there are any; all, and none but these; none
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        in_range("backend.workers", self.workers, low=1, high=256)
+        one_of("backend.gpus", self.gpus, ("auto", "all", "none"))
 
 
 @dataclass

@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan.files import write_npz
+
 
 class StyleLayer(NamedTuple):
     """One layer's part of S: its name in the weights, the row of w it reads, its channels."""
@@ -90,9 +92,8 @@ class StyleMaps:
     def write(self, path: Path) -> None:
         """Write an ``.npz`` file, 10 to 20 MB for published networks."""
         names, rows, channels = zip(*self.layers, strict=True)
-        np.savez(
+        write_npz(
             path,
-            allow_pickle=False,
             weight=self.weight,
             bias=self.bias,
             layers=np.array(names),

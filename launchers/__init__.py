@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ifgan.backends import Backend, Remote
-from ifgan.errors import UserError
+from ifgan.backends import Backend, Docker, Remote
 from ifgan.graph import Graph, merge
 from ifgan.jobs import Job
 from ifgan.schema import Local
@@ -101,4 +100,7 @@ def executor(backend: Backend) -> Executor:
         from launchers import remote
 
         return functools.partial(remote.execute, backend)
-    raise UserError(f"backend={backend.kind} submits nothing yet; add dry_run=true.")
+    assert isinstance(backend, Docker)
+    from launchers import docker
+
+    return functools.partial(docker.execute, backend)

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from ifgan.backends import Remote
+from ifgan.backends import Docker, Remote
 from ifgan.graph import File, Graph, merge
 from ifgan.jobs import Job
 from ifgan.schema import Local
 from ifgan.specs import settings_to_dict
 from launchers import title_of
 from launchers.compile import files_of, task_names, to_yaml
+from launchers.docker_daemon import caller
+from launchers.docker_plan import Plan, compile_for_docker, warnings
 from launchers.service import service_of
 
 #: Stands where a submission has a number of its own, which a dry run must not invent.
@@ -64,6 +66,8 @@ def dry_run(jobs: Sequence[Job]) -> DryRun:
     if isinstance(backend, Local):
         text = json.dumps({"nodes": _nodes(graph)}, indent=1) + "\n"
         return DryRun({"graph.json": text}, [f"Nothing was run. {tasks}"])
+    if isinstance(backend, Docker):
+        return _containers(backend, graph, jobs[0].config.store, tasks)
     assert isinstance(backend, Remote)
     service = service_of(backend)
     compiled = service.compile(graph)
@@ -81,6 +85,27 @@ def dry_run(jobs: Sequence[Job]) -> DryRun:
             *([f"  missing  {', '.join(missing)}: set them to submit"] if missing else []),
             *(f"  upload   {PurePath(f.path).name} to {service.locate(f)}" for f in uploads),
             *(f"  warning  {line}" for line in service.warnings()),
+        ],
+    )
+
+
+def _containers(backend: Docker, graph: Graph, place: str, tasks: str) -> DryRun:
+    """The pipeline and the commands that would create its containers, in order."""
+    compiled = compile_for_docker(backend, graph)
+    plan = Plan.of(backend, graph, Path(place).expanduser().absolute(), caller())
+    requests = {
+        name: plan.container(task, plan.root / ".scratch" / f"{task.key}-{RUN_ID}", run=RUN_ID)
+        for name, task in plan.tasks.items()
+    }
+    commands = {name: container.arguments() for name, container in requests.items()}
+    return DryRun(
+        {
+            "pipeline.yaml": to_yaml(compiled.pipeline),
+            "containers.json": json.dumps(commands, indent=1) + "\n",
+        },
+        [
+            f"Nothing was run. {tasks}",
+            *(f"  warning  {line}" for line in warnings(backend)),
         ],
     )
 

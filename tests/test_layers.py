@@ -65,7 +65,14 @@ LAYERS = (
         "ifgan.editing",
         "launchers",
     ),
-    ("ifgan.benchmark", "ifgan.doctor", "ifgan.fetch", "ifgan.provision", "ifgan.__main__"),
+    (
+        "ifgan.benchmark",
+        "ifgan.build_images",
+        "ifgan.doctor",
+        "ifgan.fetch",
+        "ifgan.provision",
+        "ifgan.__main__",
+    ),
 )
 #: package -> the only modules that may import it
 ONLY_IN = {

@@ -99,7 +99,8 @@ def look_at_local_image(backend: Docker, step: str) -> Finding:
     code, said = output_of("docker", "image", "inspect", "--format", "{{.Id}}", image)
     if code == 0:
         return Finding(f"image {step}", Mark.OK, f"{image} ({said[:19]})")
-    return Finding(f"image {step}", Mark.MISSING, f"{image} is not here: {last_line(said)}")
+    advice = "python -m ifgan.build_images builds it"
+    return Finding(f"image {step}", Mark.MISSING, f"{image} is not here: {advice}")
 
 
 def look_at_options(backend: Remote) -> Finding:

@@ -11,12 +11,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ifgan import __version__, paths
+from ifgan import __version__
+from ifgan.build_images import Build, build_commands, checkout
 from ifgan.errors import UserError
 from ifgan.provision.apply import output_of
 from ifgan.provision.options import Options
 from ifgan.provision.plan import Command, Step, command
-from ifgan.specs import STEPS
 
 Settings = Callable[[], Mapping[str, str]]
 
@@ -33,7 +33,7 @@ def push_images(options: Options, settings: Settings) -> Sequence[Step]:
     ----------
     settings : gives what else the configuration says of the backend, once all else is done.
     """
-    references = {step: f"{options.registry}/{step}:{__version__}" for step in STEPS}
+    references = _build(options).references()
     place = user_folder() / "backend" / f"{options.backend}.yaml"
     return [
         Step(
@@ -45,7 +45,7 @@ def push_images(options: Options, settings: Settings) -> Sequence[Step]:
                 )
             ],
         ),
-        Step("Build the images", build(options, references)),
+        Step("Build the images", _builds(options)),
         Step(
             "Push the images",
             [command("docker", "push", reference) for reference in references.values()],
@@ -110,15 +110,15 @@ def _home(path: Path) -> str:
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
-def build(options: Options, references: Mapping[str, str]) -> Sequence[Command]:
-    """Builds of all images, from the sources that this package came with."""
-    torch = [f"--build-arg=TORCH_INDEX={options.torch_index}"] if options.torch_index else []
-    return [
-        command(
-            *("docker", "build", "--file", f"components/{step}/Dockerfile", "--tag", reference),
-            *(torch if step != "svm" else []),
-            ".",
-            folder=str(paths.shipped("components").parent),
+def _build(options: Options) -> Build:
+    return Build(registry=options.registry, tag=__version__, torch_index=options.torch_index)
+
+
+def _builds(options: Options) -> Sequence[Command]:
+    folder = checkout()
+    if folder is None:
+        raise UserError(
+            "images are built from a checkout of ifgan, and this one was installed. Clone it, pip "
+            "install -e . there, and run the same command."
         )
-        for step, reference in references.items()
-    ]
+    return build_commands(_build(options), folder=folder)

@@ -12,7 +12,7 @@ import numpy as np
 from ifgan import evidence, problem
 from ifgan.blas import one_thread_each
 from ifgan.evidence import CurvePoint
-from ifgan.files import write_json
+from ifgan.files import write_json, write_npz
 from ifgan.fits import FITS, Fit, Hyperplane, choose_c
 from ifgan.newton import Float64
 from ifgan.parallel import in_threads
@@ -63,7 +63,7 @@ def _run(
     boundary = record.boundary(settings, task, solution.final, c=solution.c, fit=fit)
     boundary.write(outputs["boundary"])
     np.save(outputs["boundary"] / "w_avg.npy", task.centre)
-    np.savez(
+    write_npz(
         outputs["boundary"] / "fits.npz",
         trained=solution.trained.unit,
         distances=solution.final.distance(task.latents).astype(np.float32),
