@@ -23,7 +23,7 @@ METHODS = ("auto", "linear", "regression", "interfacegan")
 SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
-PRECISIONS = ("float32", "float16")
+PRECISIONS = ("float32", "float16", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -72,7 +72,7 @@ class Checkpoint(Generator):
     psi: float = 0.7
     path: str = MISSING  # a local path, https://…, gs://… or s3://…
     sha256: str | None = None  # what the file must be; null: whatever comes
-    precision: str = "float32"  # float16: half precision where the publication has it, on a GPU
+    precision: str = "float32"  # float16, bfloat16: in the high-resolution layers, on a GPU
     class_label: int | None = None  # of a class-conditional network
     exit_resolution: int | None = None  # StyleGAN2: its image so far, from an earlier block
 

@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from ifgan.generators.mapping import FullyConnected, MappingNetwork, in_groups, map_latents
 from ifgan.styles import StyleLayer, StyleMaps
 
+#: Types of the high-resolution layers, where not float32.
+HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+
 
 class _Settings(Protocol):
     """The options that both families have."""
@@ -42,8 +45,8 @@ class NetworkGenerator:
     network : its weights loaded and on their device; ``mapping`` is its first half.
     settings : its options.
     digest : identity of the weights.
-    precision : "float32", or "float16" for half precision where the publication uses it,
-        which takes a GPU.
+    precision : "float32"; or "float16" or "bfloat16" for the layers where the publication uses
+        half precision, which takes a GPU.
     class_label : the class of all faces, of a conditional network.
     """
 
@@ -60,7 +63,7 @@ class NetworkGenerator:
         assert isinstance(network.mapping, MappingNetwork)
         self._mapping = network.mapping
         self.digest = digest
-        self.half = precision == "float16"
+        self.half = HALVES.get(precision)
         self.class_label = class_label
         self.z_dim, self.c_dim, self.w_dim = settings.z_dim, settings.c_dim, settings.w_dim
         self.num_ws = settings.num_ws

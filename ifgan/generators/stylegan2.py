@@ -42,8 +42,8 @@ class StyleGAN2(NetworkGenerator):
     ----------
     network : its weights loaded and on their device.
     digest : identity of the weights.
-    precision : "float32", or "float16" for half precision where the publication uses it,
-        which takes a GPU.
+    precision : "float32"; or "float16" or "bfloat16" for the layers where the publication uses
+        half precision, which takes a GPU.
     class_label : the class of all faces, of a conditional network.
     exit_resolution : stop at this resolution, 4 … the network's, and return the image so far;
         it is what the later blocks add their detail to, not their image made smaller. None: the

@@ -70,8 +70,8 @@ class StyleGAN3(NetworkGenerator):
     ----------
     network : its weights loaded and on their device.
     digest : identity of the weights.
-    precision : "float32", or "float16" for half precision where the publication uses it,
-        which takes a GPU.
+    precision : "float32"; or "float16" or "bfloat16" for the layers where the publication uses
+        half precision, which takes a GPU.
     class_label : the class of all faces, of a conditional network.
     """
 
