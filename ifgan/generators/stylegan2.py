@@ -10,6 +10,8 @@ Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
 
@@ -98,8 +100,8 @@ class StyleGAN2(NetworkGenerator):
     @torch.inference_mode()
     def render_styles(self, styles_NS: Tensor) -> Tensor:
         """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
-        parts = self._parts(styles_NS)
-        return torch.cat([self.network.synthesis.render(part, half=self.half) for part in parts])
+        render = functools.partial(self.network.synthesis.render, half=self.half)
+        return self._in_parts(styles_NS, render)
 
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         return self.network.synthesis.affines(self.exit_resolution)

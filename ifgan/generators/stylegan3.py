@@ -10,6 +10,7 @@ Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -117,11 +118,10 @@ class StyleGAN3(NetworkGenerator):
         """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
         if transform_33 is not None:
             transform_33 = transform_33.to(self.w_avg.device, torch.float32)
-        images = [
-            self.network.synthesis.render(part, transform_33=transform_33, half=self.half)
-            for part in self._parts(styles_NS)
-        ]
-        return torch.cat(images)
+        render = functools.partial(
+            self.network.synthesis.render, transform_33=transform_33, half=self.half
+        )
+        return self._in_parts(styles_NS, render)
 
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         return self.network.synthesis.affines()

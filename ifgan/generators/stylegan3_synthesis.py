@@ -157,7 +157,7 @@ class SynthesisLayer(nn.Module):
         )
         if self.layer.is_rgb:
             return y_NOHW.float().clamp_(-self.clamp, self.clamp)
-        return filtered(y_NOHW.float(), self.activation)
+        return filtered(y_NOHW, self.activation)
 
     def _modulated(self, style_NI: Tensor) -> Tensor:
         """Weights times styles, demodulated, times the input's gain: (N, O, I, K, K).
