@@ -79,6 +79,7 @@ ONLY_IN = {
     ),
     "boto3": ("ifgan.storage.s3",),
     "requests": ("ifgan.https", "ifgan.storage.gcs", "launchers.wire"),
+    "triton": ("ifgan.generators.triton_kernels",),
     "wandb": (),
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),

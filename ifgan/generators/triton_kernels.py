@@ -117,7 +117,7 @@ def try_out(device: torch.device) -> None:
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _filter_tiles(
+def _filter_tiles(  # type: ignore[no-untyped-def]  # Triton types its arguments at each launch
     x_ptr,
     y_ptr,
     up_ptr,
@@ -136,7 +136,7 @@ def _filter_tiles(
     F: tl.constexpr,
     T: tl.constexpr,
     Q: tl.constexpr,
-):  # type: ignore[no-untyped-def]  # its arguments are typed by Triton, at each launch
+):
     # Where this tile lies; 64 bits, because a batch has more than 2^31 numbers.
     plane = tl.program_id(0).to(tl.int64)
     tile_row, tile_column = tl.program_id(1) // tiles, tl.program_id(1) % tiles
