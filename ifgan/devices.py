@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import platform
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -55,6 +57,11 @@ def resolve_all(device: str) -> list[torch.device]:
     if len(alike) < len(found):
         log.warning("Of %d GPUs only the %d like the first are used.", len(found), len(alike))
     return alike
+
+
+def using(device: torch.device) -> AbstractContextManager[object]:
+    """Makes a GPU the current one, on which kernels and pinned memory of no stated device go."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def upload(array: NDArray[Any], device: torch.device) -> Tensor:

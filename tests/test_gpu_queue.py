@@ -149,7 +149,7 @@ def test_copies_begin_after_the_computation_and_are_read_after_their_event(
     monkeypatch.setattr(torch.cuda, "Stream", lambda _: Recorded("side", calls))
     monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Recorded("main", calls))
     monkeypatch.setattr(torch.cuda, "stream", entered)
-    monkeypatch.setattr(returning.torch, "empty", pinned)
+    monkeypatch.setattr(torch, "empty", pinned)
     monkeypatch.setattr(
         Tensor, "record_stream", lambda _, stream: calls.append(f"kept for {stream.name}")
     )
@@ -180,7 +180,8 @@ def _files(blocks: Blocks) -> dict[str, bytes]:
 def _render(
     folder: Path, *, num_samples: int = 150, batch_size: int = 16, **device: int
 ) -> tuple[Blocks, list[int]]:
-    blocks, advanced = Blocks(folder / "family"), []
+    blocks = Blocks(folder / "family")
+    advanced: list[int] = []
     settings = dataclasses.replace(TOYFACES, num_samples=num_samples)
     runtime = Runtime(folder, folder, device="cpu", batch_size=batch_size)
     made: list[Device] = []
@@ -251,7 +252,11 @@ def test_rendering_waits_for_encoders_that_fall_behind(
     def advance(count: int) -> None:
         advanced.append(count)
         if len(advanced) == rendering._UNENCODED:
-            threading.Timer(0.3, lambda: (seen.append(len(advanced)), gate.set())).start()
+            threading.Timer(0.3, look_and_open).start()
+
+    def look_and_open() -> None:
+        seen.append(len(advanced))
+        gate.set()
 
     seen: list[int] = []
     monkeypatch.setattr(rendering, "_encode", slow)

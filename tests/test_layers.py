@@ -21,6 +21,7 @@ LAYERS = (
         "ifgan.files",
         "ifgan.locks",
         "ifgan.parallel",
+        "ifgan.workers",
         "ifgan.digest",
         "ifgan.seeds",
         "ifgan.layers",

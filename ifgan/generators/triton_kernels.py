@@ -26,7 +26,6 @@ and T output samples per axis; Q separable terms.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import math
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ import triton.language as tl
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ifgan.devices import using
 from ifgan.generators.filters import Activation, up_phases
 
 #: Fine and coarse samples of a tile per axis: at most 80 registers a thread and 56 KB of shared
@@ -80,9 +80,7 @@ def filtered_lrelu(x_NCHW: Tensor, act: Activation) -> Tensor:
     y_NCHW = torch.empty(n, c, act.size, act.size, device=x_NCHW.device)
     tiles = math.ceil(act.size / plan.tile)
     terms, rows, fine = plan.left.shape
-    # Triton launches on the current device, whatever the tensors'.
-    place = torch.cuda.device(x_NCHW.device) if x_NCHW.is_cuda else contextlib.nullcontext()
-    with place:
+    with using(x_NCHW.device):  # Triton launches on the current device, whatever the tensors'
         _filter_tiles[(n * c, tiles * tiles)](
             x_NCHW,
             y_NCHW,

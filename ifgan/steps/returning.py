@@ -101,7 +101,7 @@ class CudaCopier:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def start(self, tensors: Sequence[Tensor]) -> Copy:
         """Copy when the computation so far is done."""
@@ -124,7 +124,7 @@ class _OnItsWay:
         self._done = done
 
     def arrived(self) -> bool:
-        return self._done.query()
+        return bool(self._done.query())  # type: ignore[no-untyped-call]
 
     def wait(self) -> Sequence[Tensor]:
         self._done.synchronize()

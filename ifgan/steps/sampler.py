@@ -21,13 +21,14 @@ import torch
 from ifgan import generators
 from ifgan.artifacts import Float32, KnownTruth, Latents, face_name, read_shard, write_shard
 from ifgan.blocks import Blocks, Span, cut
-from ifgan.devices import device_class, resolve
+from ifgan.devices import device_class, resolve_all, using
 from ifgan.digest import digest
 from ifgan.files import write_json
 from ifgan.generators.base import Generator, HasStyles, KnowsTruth, seeds_to_z
 from ifgan.layers import row_groups
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, SamplerSettings, settings_to_dict
+from ifgan.steps.abreast import render_abreast
 from ifgan.steps.rendering import render_missing
 
 log = logging.getLogger(__name__)
@@ -45,12 +46,15 @@ def run(
     runtime: Runtime,
 ) -> dict[str, dict[str, Any]]:
     """Draw the faces of ``settings``; returns small metadata of each output."""
-    device = resolve(runtime.device)
-    generator = generators.load(settings, inputs.get("weights"), device=device)
+    devices = resolve_all(runtime.device)
+    device, weights = devices[0], inputs.get("weights")
     family = family_of(settings, device)
     wanted = Span(settings.seed, settings.seed + settings.num_samples)
     blocks = Blocks(runtime.blocks / family)
-    with blocks.lock():
+    with using(device), blocks.lock():
+        if len(devices) > 1:
+            render_abreast(settings, weights, blocks, wanted, devices, runtime)
+        generator = generators.load(settings, weights, device=device)
         render_missing(generator, settings, blocks, wanted, runtime)
         shards = [_shard(blocks, span, outputs["faces"]) for span in cut(wanted)]
         w = np.concatenate([_part(path, span) for span, path in blocks.cover(wanted)])
