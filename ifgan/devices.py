@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import logging
 import platform
 from contextlib import AbstractContextManager
@@ -75,10 +76,14 @@ def upload(array: NDArray[Any], device: torch.device) -> Tensor:
 def device_class(device: torch.device) -> str:
     """What decides the last bit of a result: processor or GPU kind, and torch's version.
 
-    Processors with other vector units, and other versions, may round differently.
+    Processors with other vector units, and other versions, may round differently; so may GPUs with
+    Triton and without it.
     """
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
+    if device.type != "cuda":
         name = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
-    return f"{name}, torch {torch.__version__}"
+        return f"{name}, torch {torch.__version__}"
+    try:
+        triton = f"triton {importlib.metadata.version('triton')}"
+    except importlib.metadata.PackageNotFoundError:
+        triton = "no triton"
+    return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, {triton}"
