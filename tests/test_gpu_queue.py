@@ -8,11 +8,13 @@ import itertools
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ifgan.artifacts import read_shard
 from ifgan.blocks import Blocks, Span
@@ -20,6 +22,8 @@ from ifgan.runtime import Runtime
 from ifgan.steps import rendering, returning
 from ifgan.steps.returning import Copy, CudaCopier, HostCopier, Returning, copier
 from ifgan.toyfaces import ToyFaces
+from tests.generators import reference
+from tests.generators import test_stylegan2 as stylegan2
 from tests.planted import TOYFACES
 
 
@@ -161,6 +165,45 @@ def test_copies_begin_after_the_computation_and_are_read_after_their_event(
     ]
     assert [tensor.tolist() for tensor in copy.wait()] == [[0, 1, 2], [[1, 1], [1, 1]]]
     assert calls[-1] == "host waits for event of side"
+
+
+class Uploads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts what is copied from the host to another device; such copies make a GPU's host wait."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        result = func(*args, **(kwargs or {}))
+        given = [arg for arg in args if isinstance(arg, Tensor) and arg.device.type == "cpu"]
+        if isinstance(result, Tensor) and result.device.type != "cpu":
+            self.shapes += [tuple(arg.shape) for arg in given if arg.ndim]
+        return result
+
+
+@pytest.mark.parametrize("mixing", [False, True])
+@pytest.mark.parametrize(
+    "name", ["stylegan3_t_32", "stylegan3_r_32", "stylegan3_t_cond_64", "stylegan2_32"]
+)
+def test_rendering_reads_nothing_from_its_device(name: str, mixing: bool) -> None:
+    """On torch's "meta" device, which has nothing to read: where a GPU would wait, it raises."""
+    load = stylegan2.load if name.startswith("stylegan2") else reference.load
+    generator: Any = load(name).generator()
+    generator.class_label = 1 if generator.c_dim else None
+    generator.network.to("meta")
+    generator.w_avg = generator.network.mapping.w_avg
+    settings = dataclasses.replace(
+        TOYFACES, truncation_psi=0.7, truncation_cutoff=4, image_size=16, mixing=mixing
+    )
+    rendering._render(generator, settings, range(3))  # what is copied once
+    with Uploads() as uploads:
+        w, pixels = rendering._render(generator, settings, range(3))
+    assert w.is_meta and pixels.is_meta and pixels.shape == (3, 16, 16, 3)
+    groups = w.shape[1] if mixing else 1
+    assert uploads.shapes == [(3, generator.z_dim)] * groups  # pinned, on a GPU: see ``upload``
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
