@@ -22,8 +22,8 @@ from ifgan.devices import resolve_all
 from ifgan.errors import UserError
 from ifgan.runtime import Runtime
 from ifgan.schema import Local
-from ifgan.specs import SamplerSettings
-from ifgan.steps import sampler
+from ifgan.specs import ClassifierSettings, SamplerSettings
+from ifgan.steps import classifier, sampler
 from ifgan.steps.abreast import portions
 from ifgan.workers import in_processes
 from tests import small_network
@@ -178,6 +178,23 @@ def test_two_devices_give_the_bytes_of_one(tmp_path: Path, generator: str) -> No
     two = _run(tmp_path / "two", settings, "cpu,cpu", weights)
     assert two == one
     assert any(name.endswith(".tar") for name in one)
+
+
+def test_two_devices_score_as_one_does(tmp_path: Path) -> None:
+    settings = dataclasses.replace(TOYFACES, num_samples=150, seed=950)
+    _run(tmp_path, settings, "cpu")
+    made = {}
+    for device in ("cpu", "cpu,cpu"):
+        folder = tmp_path / device
+        outputs = {name: folder / "made" / name for name in ("scores", "thumbnails")}
+        for path in outputs.values():
+            path.mkdir(parents=True)
+        runtime = Runtime(folder, folder / "blocks", device=device, batch_size=16)
+        faces = {"faces": tmp_path / "made" / "faces"}
+        classifier.run(ClassifierSettings("toyfaces", "d"), faces, outputs, runtime)
+        made[device] = bytes_below(folder / "made")
+    assert made["cpu,cpu"] == made["cpu"]
+    assert len([*(tmp_path / "cpu,cpu").glob("blocks/*/*-*")]) > 2  # as dealt out to two
 
 
 def test_several_devices_render_only_what_is_missing(tmp_path: Path) -> None:
