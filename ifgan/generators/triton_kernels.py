@@ -7,7 +7,7 @@ input gives a tile of the output as
 
 with U, which up-samples, and D, which down-samples, the same for every tile, because a tile spans a
 whole number of periods of both grids. A radial filter is no product of two 1-D ones, but a
-symmetric 12 x 12 one is the sum of at most six of them, of which three or four carry all of float32
+symmetric 12 x 12 one is the sum of at most six of them, of which three to five carry all of float32
 in the published networks: there the outer product is summed over them, from the singular value
 decomposition of its taps. Matrices are what GPUs multiply best; that most of their entries are
 zeros is the price.

@@ -13,6 +13,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from ifgan.generators import activation
 from ifgan.generators.activation import filtered_lrelu, filtered_lrelu_torch
 from ifgan.generators.filters import Activation
 from tests.conftest import CHECKOUT
-from tests.generators.reference import relative_error
+from tests.generators.reference import load, relative_error
 from tests.generators.test_activation import LAYERS, layer, noise
 
 pytestmark = pytest.mark.skipif(
@@ -81,29 +83,43 @@ def _nan_spreads() -> list[bool]:
     return [bool(y[0, 0].isnan().any()), bool(y[1].isnan().any())]
 
 
+def _network() -> float:
+    """Error of a reference network's image whose every activation is the kernel's."""
+    from ifgan.generators import triton_kernels
+
+    expected = load("stylegan3_r_32")
+    generator = expected.generator()
+    generator.network.synthesis.filtered = triton_kernels.filtered_lrelu
+    image = generator.synthesis(expected.tensor("w_truncated")[:1])
+    return relative_error(image, expected.tensor("img")[:1])
+
+
 @functools.cache
-def interpreted() -> dict[str, object]:
+def interpreted(part: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.generators.test_triton"],
+        [sys.executable, "-m", "tests.generators.test_triton", part],
         cwd=CHECKOUT,
         env={**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equals_the_passes_in_torch(name: str) -> None:
-    errors = interpreted()["errors"]
-    assert isinstance(errors, dict) and set(errors) == set(NAMES)
+    errors = interpreted("errors")
+    assert set(errors) == set(NAMES)
     assert errors[name] < 2e-6
 
 
 def test_lets_nan_through_within_its_plane() -> None:
-    assert interpreted()["nan"] == [True, False]
+    assert interpreted("nan") == [True, False]
+
+
+def test_reference_network_is_reproduced() -> None:
+    assert interpreted("network") < 2e-5
 
 
 def test_long_filters_are_left_to_torch() -> None:
@@ -171,4 +187,9 @@ def test_gpu_equals_the_passes_in_torch(name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps({"errors": _errors(), "nan": _nan_spreads()}))
+    parts: dict[str, Callable[[], object]] = {
+        "errors": _errors,
+        "nan": _nan_spreads,
+        "network": _network,
+    }
+    sys.stdout.write(json.dumps(parts[sys.argv[1]]()))
