@@ -25,6 +25,7 @@ from ifgan.generators.activation import FilteredLrelu
 from ifgan.generators.convolution import ModulatedConv, grouped_conv, modulated_conv
 from ifgan.generators.filters import Activation
 from ifgan.generators.geometry import StyleGAN3Settings
+from ifgan.generators.network import together
 from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network, random_weights
 from ifgan.schema import PRECISIONS
 
@@ -200,7 +201,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channel-max", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3, help="timed renderings per form")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
-    parser.add_argument("--batch", type=int, default=1, help="images rendered together")
+    parser.add_argument("--batch", type=int, help="images; default: as rendered together")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="on a GPU")
 
 
@@ -209,20 +210,22 @@ def main(arguments: argparse.Namespace, *, show: Callable[[str], None]) -> None:
     device = resolve(arguments.device)
     if arguments.precision != "float32" and device.type == "cpu":
         raise UserError(f"--precision {arguments.precision} needs a GPU. Add --device cuda.")
+    settings = settings_of(arguments)
+    batch = arguments.batch or together(device, settings.img_resolution)
     forms, peak = measure(
-        settings_of(arguments),
+        settings,
         repeats=arguments.repeats,
         device=device,
-        batch=arguments.batch,
+        batch=batch,
         precision=arguments.precision,
     )
     show(
         f"StyleGAN3-{arguments.config} {arguments.resolution}x{arguments.resolution}, "
         f"channel_base {arguments.channel_base}, channel_max {arguments.channel_max}, "
-        f"{arguments.precision}, {_place(device, arguments.batch)}, best of {arguments.repeats}"
+        f"{arguments.precision}, {_place(device, batch)}, best of {arguments.repeats}"
     )
     show(table(forms))
-    whose = "process, one image" if device.type == "cpu" else f"GPU, {arguments.batch} together"
+    whose = "process, one image" if device.type == "cpu" else f"GPU, {batch} together"
     show(f"peak memory of the {whose} by {forms[-1].name}: {peak:.2f} GiB")
     if device.type == "cuda":
         show("NVIDIA's compiled operations: not measured")

@@ -54,9 +54,9 @@ def test_table_of_a_gpu_says_that_others_were_not_measured(
     precision: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes = ["--resolution", "32", "--channel-base", "256", "--channel-max", "16"]
-    main(["synthesis", *sizes, "--device", "cuda", "--batch", "5", "--precision", precision])
+    main(["synthesis", *sizes, "--device", "cuda", "--precision", precision])
     printed = capsys.readouterr().out
-    assert "5 together" in printed
+    assert "16 together" in printed
     assert "NVIDIA's compiled operations: not measured" in printed
 
 
