@@ -28,9 +28,14 @@ def shrink(images: Tensor, size: int) -> Tensor:
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:
     """(N, 3, H, H) in [-1, 1] as (N, H, H, 3) bytes on the host."""
-    levels = (images * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
-    pixels: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    pixels: NDArray[np.uint8] = to_levels(images).cpu().numpy()
     return pixels
+
+
+def to_levels(images: Tensor) -> Tensor:
+    """(N, 3, H, H) in [-1, 1] as (N, H, H, 3) uint8 where they are."""
+    levels = (images * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous()
 
 
 def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:

@@ -17,9 +17,9 @@ class Runtime:
     scratch : an existing directory for unfinished work, on the file system of the outputs where
         possible.
     blocks : where finished ranges of seeds are kept for later runs.
-    device : "auto", "cpu" or "cuda".
+    device : "auto", "cpu", "cuda" or a list such as "cuda:0,cuda:1", see ``devices.resolve_all``.
     batch_size : faces that are rendered or scored together.
-    workers : threads that encode, decode and fit.
+    workers : threads that encode, decode and fit, in each process.
     """
 
     scratch: Path

@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
-from ifgan.errors import UserError
+from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.ranges import identifier, in_range, one_of, positive
 
@@ -23,7 +23,7 @@ METHODS = ("auto", "linear", "regression", "interfacegan")
 SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
-PRECISIONS = ("float32", "float16")
+PRECISIONS = ("float32", "float16", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -72,7 +72,7 @@ class Checkpoint(Generator):
     psi: float = 0.7
     path: str = MISSING  # a local path, https://…, gs://… or s3://…
     sha256: str | None = None  # what the file must be; null: whatever comes
-    precision: str = "float32"  # float16: half precision where the publication has it, on a GPU
+    precision: str = "float32"  # float16, bfloat16: in the high-resolution layers, on a GPU
     class_label: int | None = None  # of a class-conditional network
     exit_resolution: int | None = None  # StyleGAN2: its image so far, from an earlier block
 
@@ -174,17 +174,29 @@ class Svm:
         in_range("svm.seed", self.seed, low=0, high=2**32 - 1)
 
 
+def _devices(option: object) -> str:
+    """``backend.device``, a name or a list of names, as one text."""
+    names = option if isinstance(option, list) else str(option).split(",")
+    wrong = [str(name) for name in names if not re.fullmatch(r"cpu|cuda:\d{1,3}", str(name))]
+    if names and (not wrong or (len(names) == 1 and names[0] in DEVICES)):
+        return ",".join(names)
+    raise UserError(
+        f"backend.device has no choice '{wrong[0] if wrong else ''}'. "
+        f"{choices(DEVICES, wrong[0] if wrong else '')} Or list some, as in [cuda:0,cuda:1]."
+    )
+
+
 @dataclass
 class Local(Backend):
     """In this process."""
 
     kind: str = "local"
-    device: str = "auto"  # auto: CUDA when present, else the CPU
+    device: Any = "auto"  # cpu; cuda: all GPUs; auto: cuda or else cpu; a list: [cuda:0,cuda:2]
     batch_size: int = 64
-    workers: int = 2  # threads that encode, decode and fit
+    workers: int = 2  # threads that encode, decode and fit, in each process
 
     def __post_init__(self) -> None:
-        one_of("backend.device", self.device, DEVICES)
+        self.device = _devices(self.device)
         in_range("backend.batch_size", self.batch_size, low=1, high=4096)
         in_range("backend.workers", self.workers, low=1, high=256)
 

@@ -40,6 +40,7 @@ def filtered_lrelu(x_NCHW: Tensor, act: Activation) -> Tensor:
 
 def _convolve(x_NCHW: Tensor, taps: Tensor) -> Tensor:
     """Depthwise convolution, without padding: two 1-D passes, or one 2-D pass if radial."""
+    taps = taps.to(x_NCHW.device)
     c = x_NCHW.shape[1]
     if taps.ndim == 2:
         return F.conv2d(x_NCHW, taps.flip(0, 1).expand(c, 1, *taps.shape), groups=c)

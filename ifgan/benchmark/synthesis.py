@@ -7,21 +7,29 @@ turn in one process, so that whatever else the machine does meets all of them.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ifgan.benchmark import literal
 from ifgan.benchmark.fitting import peak_gib
+from ifgan.devices import device_class, resolve
+from ifgan.errors import UserError
 from ifgan.generators import activation
 from ifgan.generators.activation import FilteredLrelu
 from ifgan.generators.convolution import ModulatedConv, grouped_conv, modulated_conv
 from ifgan.generators.filters import Activation
 from ifgan.generators.geometry import StyleGAN3Settings
+from ifgan.generators.network import together
 from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network, random_weights
+from ifgan.schema import PRECISIONS
+
+_CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,38 @@ class Seconds:
     def rest(self) -> float:
         """Styles, the modulation of weights, the first sinusoids."""
         return self.total - self.convolutions - self.filters
+
+
+class Clock:
+    """Seconds of named parts, by the device's own clock: no part waits to be measured."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._parts: dict[str, list[tuple[Any, Any]]] = {}
+
+    @contextlib.contextmanager
+    def measures(self, part: str) -> Iterator[None]:
+        """What is done in this block."""
+        start = self._now()
+        yield
+        self._parts.setdefault(part, []).append((start, self._now()))
+
+    def _now(self) -> Any:
+        if self._device.type == "cpu":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+    def read(self) -> dict[str, float]:
+        """Seconds of every part, when all is done."""
+        if self._device.type == "cpu":
+            return {part: sum(b - a for a, b in pairs) for part, pairs in self._parts.items()}
+        torch.cuda.synchronize(self._device)
+        return {
+            part: sum(a.elapsed_time(b) for a, b in pairs) / 1e3
+            for part, pairs in self._parts.items()
+        }
 
 
 @dataclass
@@ -55,31 +95,28 @@ class Timed:
         return min(self.taken, key=lambda seconds: seconds.total)
 
     def render(self, generator: StyleGAN3, w_NRD: Tensor) -> None:
-        """Render one image; keep its times."""
-        elapsed = {"convolutions": 0.0, "filters": 0.0}
+        """Render images together; keep the times of one."""
+        clock = Clock(w_NRD.device)
 
         def convolve(
             x_NIHW: Tensor, weight_NOIKK: Tensor, bias_O: Tensor, *, padding: int
         ) -> Tensor:
-            start = time.perf_counter()
-            y_NOHW = self.convolve(x_NIHW, weight_NOIKK, bias_O, padding=padding)
-            elapsed["convolutions"] += time.perf_counter() - start
-            return y_NOHW
+            with clock.measures("convolutions"):
+                return self.convolve(x_NIHW, weight_NOIKK, bias_O, padding=padding)
 
         def filtered(x_NCHW: Tensor, act: Activation) -> Tensor:
-            start = time.perf_counter()
-            y_NCHW = self.filtered(x_NCHW, act)
-            elapsed["filters"] += time.perf_counter() - start
-            return y_NCHW
+            with clock.measures("filters"):
+                return self.filtered(x_NCHW, act)
 
         synthesis = generator.network.synthesis
         synthesis.filtered = filtered
         for layer in synthesis.layers:
             layer.convolve = convolve
-        start, cpu = time.perf_counter(), time.process_time()
-        self.image = generator.synthesis(w_NRD)
-        total, cpu = time.perf_counter() - start, time.process_time() - cpu
-        self.taken.append(Seconds(total, cpu, **elapsed))
+        cpu = time.process_time()
+        with clock.measures("total"):
+            self.image = generator.synthesis(w_NRD)
+        found = {name: seconds / len(w_NRD) for name, seconds in clock.read().items()}
+        self.taken.append(Seconds(cpu=(time.process_time() - cpu) / len(w_NRD), **found))
 
 
 def settings_of(arguments: argparse.Namespace) -> StyleGAN3Settings:
@@ -94,31 +131,46 @@ def settings_of(arguments: argparse.Namespace) -> StyleGAN3Settings:
     )
 
 
-def measure(settings: StyleGAN3Settings, *, repeats: int) -> tuple[list[Timed], float]:
-    """Render one image ``repeats`` times in every form, in turn, after a warm-up.
+def measure(
+    settings: StyleGAN3Settings,
+    *,
+    repeats: int,
+    device: torch.device = _CPU,
+    batch: int = 1,
+    precision: str = "float32",
+) -> tuple[list[Timed], float]:
+    """Render ``batch`` images ``repeats`` times in every form, in turn, after a warm-up.
 
     Returns
     -------
-    The forms, the literal one first; the peak memory in GiB after the last one's first image.
+    The forms, the literal one first; the peak memory in GiB after the last one's first images, of
+    the process or the GPU.
     """
     network = StyleGAN3Network(settings)
     random_weights(network, generator=torch.Generator().manual_seed(0))
-    generator = StyleGAN3(network, digest="random")
-    w_NRD = generator.mapping(torch.zeros(1, settings.z_dim).fill_(1.0))
+    generator = StyleGAN3(network.to(device), digest="random", precision=precision)
+    w_NRD = generator.mapping(torch.ones(batch, settings.z_dim))
     forms = [
-        Timed("literal", grouped_conv, literal.filtered_lrelu),
-        Timed("torch passes", grouped_conv, activation.filtered_lrelu_torch),
+        Timed("literal", grouped_conv, _in_float32(literal.filtered_lrelu)),
+        Timed("torch passes", grouped_conv, _in_float32(activation.filtered_lrelu_torch)),
     ]
-    if activation.implementation() == "numba":
-        forms.append(Timed("numba kernels", modulated_conv, activation.filtered_lrelu))
+    ours = activation.implementation(device)
+    if ours != "torch":
+        forms.append(Timed(f"{ours} kernels", modulated_conv, activation.filtered_lrelu))
     forms[-1].render(generator, w_NRD)
     peak = peak_gib()
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device) / 2**30
     for _ in range(repeats + 1):
         for form in forms:
             form.render(generator, w_NRD)
     for form in forms:
         form.taken = form.taken[-repeats:]
     return forms, peak
+
+
+def _in_float32(filtered: FilteredLrelu) -> FilteredLrelu:
+    return lambda x_NCHW, act: filtered(x_NCHW.float(), act)
 
 
 def table(forms: list[Timed]) -> str:
@@ -147,16 +199,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", choices=("T", "R"), default="T", help="R doubles the channels")
     parser.add_argument("--channel-base", type=int, default=16384)
     parser.add_argument("--channel-max", type=int, default=512)
-    parser.add_argument("--repeats", type=int, default=3, help="timed images per form")
+    parser.add_argument("--repeats", type=int, default=3, help="timed renderings per form")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
+    parser.add_argument("--batch", type=int, help="images; default: as rendered together")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="on a GPU")
 
 
 def main(arguments: argparse.Namespace, *, show: Callable[[str], None]) -> None:
     """Measure and show the table."""
-    forms, peak = measure(settings_of(arguments), repeats=arguments.repeats)
+    device = resolve(arguments.device)
+    if arguments.precision != "float32" and device.type == "cpu":
+        raise UserError(f"--precision {arguments.precision} needs a GPU. Add --device cuda.")
+    settings = settings_of(arguments)
+    batch = arguments.batch or together(device, settings.img_resolution)
+    forms, peak = measure(
+        settings,
+        repeats=arguments.repeats,
+        device=device,
+        batch=batch,
+        precision=arguments.precision,
+    )
     show(
         f"StyleGAN3-{arguments.config} {arguments.resolution}x{arguments.resolution}, "
         f"channel_base {arguments.channel_base}, channel_max {arguments.channel_max}, "
-        f"float32, {torch.get_num_threads()} threads, best of {arguments.repeats}"
+        f"{arguments.precision}, {_place(device, batch)}, best of {arguments.repeats}"
     )
     show(table(forms))
-    show(f"peak memory of the process, one image by {forms[-1].name}: {peak:.2f} GiB")
+    whose = "process, one image" if device.type == "cpu" else f"GPU, {batch} together"
+    show(f"peak memory of the {whose} by {forms[-1].name}: {peak:.2f} GiB")
+    if device.type == "cuda":
+        show("NVIDIA's compiled operations: not measured")
+
+
+def _place(device: torch.device, batch: int) -> str:
+    if device.type == "cpu":
+        return f"{torch.get_num_threads()} threads"
+    return f"{device_class(device)}, {batch} together"

@@ -78,9 +78,11 @@ def look_at_device(backend: Local) -> Finding:
     def look() -> str:
         import torch
 
-        from ifgan.devices import device_class, resolve
+        from ifgan.devices import device_class, resolve_all
 
-        return f"{device_class(resolve(backend.device))}, {torch.get_num_threads()} threads"
+        devices = resolve_all(backend.device)
+        several = f"{len(devices)} x " if len(devices) > 1 else ""
+        return f"{several}{device_class(devices[0])}, {torch.get_num_threads()} threads"
 
     return looked("device", look)
 

@@ -5,8 +5,9 @@ it on a finer grid, between two low-pass filters. Here the filters run in polyph
 columns of the fine grid stay sorted by phase until the end, so that every inner loop runs over
 neighbouring numbers.
 
-`filtered_lrelu` has one signature and two bodies, equal up to rounding: the `fused` kernel
-(numba, where installed) and the passes in plain torch below, which run on any device.
+`filtered_lrelu` has one signature and three bodies, equal up to rounding: the `fused` kernel
+(numba, where installed) on a CPU, that of `triton_kernels` on a GPU, and the passes in plain torch
+below, which run on any device.
 
 Source: Karras et al., Alias-Free Generative Adversarial Networks (NeurIPS 2021), section 3.2.
 
@@ -17,6 +18,7 @@ U, V rows of the fine grid and columns of one phase of it.
 from __future__ import annotations
 
 import functools
+import logging
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -29,8 +31,14 @@ from ifgan.generators.filters import Activation, Tap, down_phases, up_phases
 
 FilteredLrelu = Callable[[Tensor, Activation], Tensor]
 
+log = logging.getLogger(__name__)
+
+_CPU = torch.device("cpu")
+
 #: Numbers of the coarse grid worked on at once on a CPU: the passes over them stay in the caches.
 CHUNK = 1 << 18
+#: The same on a GPU, where it bounds memory: the fine grids take up to 16 times as much.
+GPU_CHUNK = 1 << 26
 #: Planes at least where the filter is radial: depthwise convolution is far slower with fewer.
 RADIAL_PLANES = 32
 
@@ -40,12 +48,18 @@ def filtered_lrelu(x_NCHW: Tensor, act: Activation) -> Tensor:
 
     Parameters
     ----------
-    x_NCHW : (N, C, H, H) float32, bias already added.
+    x_NCHW : (N, C, H, H) of any floating type, bias already added.
 
     Returns
     -------
     (N, C, act.size, act.size) float32.
     """
+    if x_NCHW.is_cuda and implementation(x_NCHW.device) == "triton":
+        from ifgan.generators import triton_kernels
+
+        if triton_kernels.supports(act):
+            return triton_kernels.filtered_lrelu(x_NCHW, act)
+    x_NCHW = x_NCHW.float()
     fused = _fused()
     if fused is not None and fused.supports(x_NCHW, act):
         y_NCHW: Tensor = fused.filtered_lrelu(x_NCHW, act)
@@ -53,9 +67,22 @@ def filtered_lrelu(x_NCHW: Tensor, act: Activation) -> Tensor:
     return filtered_lrelu_torch(x_NCHW, act)
 
 
-def implementation() -> str:
-    """Which body runs on this machine's CPU, "numba" or "torch": part of a block's provenance."""
-    return "torch" if _fused() is None else "numba"
+@functools.cache
+def implementation(device: torch.device = _CPU) -> str:
+    """Which body runs on a device: "numba" or "torch" on a CPU, "triton" or "torch" on a GPU."""
+    if device.type == "cpu":
+        return "torch" if _fused() is None else "numba"
+    try:
+        from ifgan.generators import triton_kernels
+
+        triton_kernels.try_out(device)
+    except ImportError:
+        return "torch"
+    except Exception as error:  # no C compiler, a GPU that Triton does not know, …: torch knows it
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        log.warning("Triton does not work on %s (%s); slower passes are used.", device, reason)
+        return "torch"
+    return "triton"
 
 
 @functools.cache
@@ -73,9 +100,8 @@ def filtered_lrelu_torch(x_NCHW: Tensor, act: Activation) -> Tensor:
     x_MHW = x_NCHW.reshape(n * c, h, w)
     y_MHW = x_NCHW.new_empty(n * c, act.size, act.size)
     is_radial = act.down_taps.ndim == 2
-    step = max(RADIAL_PLANES if is_radial else 1, CHUNK // (h * w))
-    if x_MHW.is_cuda:
-        step = n * c
+    chunk = GPU_CHUNK if x_MHW.is_cuda else CHUNK
+    step = max(RADIAL_PLANES if is_radial else 1, chunk // (h * w))
     for start in range(0, n * c, step):
         planes = slice(start, start + step)
         fine_PMUV = _upsample(x_MHW[planes], act)
@@ -120,9 +146,15 @@ def _downsample_radial(fine_PMUV: Tensor, act: Activation) -> Tensor:
     """A 2-D filter that is no product of two 1-D ones: a strided depthwise convolution."""
     fine_MUU = torch.stack(fine_PMUV.unbind(), dim=-1).flatten(-2)
     fine_MUU = fine_MUU[:, : act.fine_size, : act.fine_size]
-    kernel = torch.from_numpy(act.down_taps[::-1, ::-1].copy()).to(fine_MUU.device)
+    kernel = _radial_kernel(act, fine_MUU.device)
     weight = kernel.expand(len(fine_MUU), 1, *kernel.shape)
     return F.conv2d(fine_MUU[None], weight, stride=act.down, groups=len(fine_MUU))[0]
+
+
+@functools.lru_cache(maxsize=256)
+def _radial_kernel(act: Activation, device: torch.device) -> Tensor:
+    """Copied once for each layer, because a copy makes a GPU wait."""
+    return torch.from_numpy(act.down_taps[::-1, ::-1].copy()).to(device)
 
 
 def _sum_taps(

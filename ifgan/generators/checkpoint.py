@@ -23,12 +23,13 @@ from torch import Tensor
 from ifgan.errors import UserError, choices
 from ifgan.generators.base import Generator
 from ifgan.generators.families import FAMILIES, NetworkSettings, family_of
+from ifgan.generators.network import HALVES
+from ifgan.schema import PRECISIONS
 
 FORMAT = "ifgan-generator"
 VERSION = 1
 #: The header's one key. The library writes several in random order, and bytes would differ.
 METADATA_KEY = "ifgan"
-PRECISIONS = ("float32", "float16")
 
 
 def write_checkpoint(
@@ -105,8 +106,8 @@ def load_generator_file(
     ----------
     path : a file by `write_checkpoint`.
     device : "cpu", "cuda" or "cuda:<i>".
-    precision : "float32", or "float16" for half precision in the layers where the publication
-        uses it, which takes a GPU.
+    precision : "float32"; or "float16" or "bfloat16" for the layers where the publication uses
+        half precision, which takes a GPU.
     class_label : the class of all faces, of a conditional network.
     exit_resolution : of a StyleGAN2, see there.
 
@@ -125,9 +126,9 @@ def load_generator_file(
             + choices(PRECISIONS, precision)
         )
     place = _device(device)
-    if precision == "float16" and place.type != "cuda":
+    if precision in HALVES and place.type != "cuda":
         raise UserError(
-            f"generator.precision=float16 needs a GPU; got device '{device}'. "
+            f"generator.precision={precision} needs a GPU; got device '{device}'. "
             "Set generator.precision=float32."
         )
     settings, state_dict = read_checkpoint(path)

@@ -186,7 +186,7 @@ def map_latents(
                 f"network is conditional; got {'none' if class_label is None else class_label}. "
                 "Set generator.class_label."
             )
-        c_NC = torch.zeros(len(z_NDz), num_classes)
+        c_NC = torch.zeros(len(z_NDz), num_classes, device=device)
         c_NC[:, class_label] = 1.0
     labels = None if c_NC is None else c_NC.to(device, torch.float32)
     w_NRD: Tensor = network(z_NDz.to(device, torch.float32), labels)

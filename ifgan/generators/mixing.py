@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ifgan.devices import upload
 from ifgan.generators.base import Generator, seeds_to_z
 from ifgan.layers import RowGroup
 
@@ -23,12 +24,15 @@ def draw_w(generator: Generator, seeds: Sequence[int], groups: Sequence[RowGroup
     """
     drawn = []
     for number in range(len(groups)):
-        z_NDz = torch.from_numpy(seeds_to_z(seeds, z_dim=generator.z_dim, group=number))
-        drawn.append(generator.mapping(z_NDz.to(generator.w_avg.device))[:, 0])
+        z_NDz = seeds_to_z(seeds, z_dim=generator.z_dim, group=number)
+        drawn.append(generator.mapping(upload(z_NDz, generator.w_avg.device))[:, 0])
     return torch.stack(drawn, dim=1)
 
 
 def spread(w_NGD: Tensor, groups: Sequence[RowGroup]) -> Tensor:
     """A row for each layer: (N, R, D)."""
-    sizes = torch.tensor([group.stop - group.first for group in groups], device=w_NGD.device)
-    return w_NGD.repeat_interleave(sizes, dim=1)
+    rows = [
+        w_ND[:, None].expand(-1, group.stop - group.first, -1)
+        for w_ND, group in zip(w_NGD.unbind(1), groups, strict=True)
+    ]
+    return torch.cat(rows, dim=1)

@@ -1,22 +1,29 @@
 """What every generator that is a trained network does alike.
 
-Images are rendered one by one on a CPU: libraries choose the order of a convolution's sums by
-shape, and a sample must not depend on its batch; one image fills the cores anyway. On a GPU a
-batch is rendered together.
+Libraries choose the order of a convolution's sums by shape, and a sample must not depend on its
+batch. Images are therefore rendered one by one on a CPU, which one image fills anyway, and on a GPU
+in groups of a size that the network alone decides, the last one padded.
 
 Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H = W pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from ifgan.generators.base import GROUP
 from ifgan.generators.mapping import FullyConnected, MappingNetwork, in_groups, map_latents
 from ifgan.styles import StyleLayer, StyleMaps
+
+#: Types of the high-resolution layers, where not float32.
+HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+
+_PIXELS = 1 << 23  # of a group of images on a GPU: eight of 1024², whose layers take some 10 GB
 
 
 class _Settings(Protocol):
@@ -42,8 +49,8 @@ class NetworkGenerator:
     network : its weights loaded and on their device; ``mapping`` is its first half.
     settings : its options.
     digest : identity of the weights.
-    precision : "float32", or "float16" for half precision where the publication uses it,
-        which takes a GPU.
+    precision : "float32"; or "float16" or "bfloat16" for the layers where the publication uses
+        half precision, which takes a GPU.
     class_label : the class of all faces, of a conditional network.
     """
 
@@ -60,7 +67,7 @@ class NetworkGenerator:
         assert isinstance(network.mapping, MappingNetwork)
         self._mapping = network.mapping
         self.digest = digest
-        self.half = precision == "float16"
+        self.half = HALVES.get(precision)
         self.class_label = class_label
         self.z_dim, self.c_dim, self.w_dim = settings.z_dim, settings.c_dim, settings.w_dim
         self.num_ws = settings.num_ws
@@ -104,9 +111,39 @@ class NetworkGenerator:
         w_NRD = w_NRD.to(self.w_avg.device, torch.float32)
         return torch.cat([in_groups(a, w_NRD[:, row]) for _, row, a in self._affines()], dim=1)
 
-    def _parts(self, styles_NS: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        """The styles of each layer, on the network's device, of what is rendered together."""
+    def _in_parts(
+        self, styles_NS: Tensor, render: Callable[[tuple[Tensor, ...]], Tensor]
+    ) -> Tensor:
+        """Images of styles: ``render`` of the styles of each layer, so many samples at a time."""
         styles_NS = styles_NS.to(self.w_avg.device, torch.float32)
-        together = max(1, len(styles_NS)) if styles_NS.device.type == "cuda" else 1
-        for part_NS in torch.split(styles_NS, together):
-            yield torch.split(part_NS, [layer.channels for layer in self.style_layers], dim=1)
+        channels = [layer.channels for layer in self.style_layers]
+        size = together(styles_NS.device, self.img_resolution)
+        images = []
+        with _exact(styles_NS.device):
+            for part_NS in torch.split(styles_NS, size):
+                count = len(part_NS)
+                if 0 < count < size:
+                    part_NS = torch.cat([part_NS, part_NS[-1:].expand(size - count, -1)])
+                images.append(render(torch.split(part_NS, channels, dim=1))[:count])
+        return torch.cat(images)
+
+
+def together(device: torch.device, resolution: int) -> int:
+    """How many images are rendered at once."""
+    return max(1, min(GROUP, _PIXELS // resolution**2)) if device.type == "cuda" else 1
+
+
+@contextlib.contextmanager
+def _exact(device: torch.device) -> Iterator[None]:
+    """Convolutions in the precision that was asked for, and with the same sums every time.
+
+    Left alone, cuDNN rounds float32 to the ten bits of TF32, and may add in the order in which
+    threads arrive.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    ):
+        yield

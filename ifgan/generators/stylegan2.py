@@ -10,6 +10,8 @@ Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor, nn
 
@@ -42,8 +44,8 @@ class StyleGAN2(NetworkGenerator):
     ----------
     network : its weights loaded and on their device.
     digest : identity of the weights.
-    precision : "float32", or "float16" for half precision where the publication uses it,
-        which takes a GPU.
+    precision : "float32"; or "float16" or "bfloat16" for the layers where the publication uses
+        half precision, which takes a GPU.
     class_label : the class of all faces, of a conditional network.
     exit_resolution : stop at this resolution, 4 … the network's, and return the image so far;
         it is what the later blocks add their detail to, not their image made smaller. None: the
@@ -98,8 +100,8 @@ class StyleGAN2(NetworkGenerator):
     @torch.inference_mode()
     def render_styles(self, styles_NS: Tensor) -> Tensor:
         """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
-        parts = self._parts(styles_NS)
-        return torch.cat([self.network.synthesis.render(part, half=self.half) for part in parts])
+        render = functools.partial(self.network.synthesis.render, half=self.half)
+        return self._in_parts(styles_NS, render)
 
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         return self.network.synthesis.affines(self.exit_resolution)

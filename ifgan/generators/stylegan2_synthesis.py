@@ -241,13 +241,13 @@ class SynthesisNetwork(nn.Module):
         return found
 
     def forward(
-        self, w_NRD: Tensor, *, exit_resolution: int | None = None, half: bool = False
+        self, w_NRD: Tensor, *, exit_resolution: int | None = None, half: torch.dtype | None = None
     ) -> Tensor:
-        """Render; stop at a resolution if given; high resolutions in float16 if ``half``."""
+        """Render; stop at a resolution if given; high resolutions in ``half`` if given."""
         styles = [in_groups(a, w_NRD[:, row]) for _, row, a in self.affines(exit_resolution)]
         return self.render(styles, half=half)
 
-    def render(self, styles: Sequence[Tensor], *, half: bool = False) -> Tensor:
+    def render(self, styles: Sequence[Tensor], *, half: torch.dtype | None = None) -> Tensor:
         """Render from the styles (N, I) of the layers of ``affines``; stop where they end."""
         style = iter(styles)
         first = self.blocks[0]
@@ -255,7 +255,7 @@ class SynthesisNetwork(nn.Module):
         x = first.conv1(x, next(style))
         image: Tensor = first.torgb(x, next(style))
         for block in self.blocks[1 : 1 + (len(styles) - 2) // 3]:
-            x = x.half() if half and block.is_half else x
+            x = x.to(half) if half and block.is_half else x
             x = block.conv0(x, next(style))
             x = block.conv1(x, next(style))
             image = block.upsample(image) + block.torgb(x, next(style))

@@ -10,6 +10,7 @@ Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H
 
 from __future__ import annotations
 
+import functools
 import math
 
 import torch
@@ -70,8 +71,8 @@ class StyleGAN3(NetworkGenerator):
     ----------
     network : its weights loaded and on their device.
     digest : identity of the weights.
-    precision : "float32", or "float16" for half precision where the publication uses it,
-        which takes a GPU.
+    precision : "float32"; or "float16" or "bfloat16" for the layers where the publication uses
+        half precision, which takes a GPU.
     class_label : the class of all faces, of a conditional network.
     """
 
@@ -117,11 +118,10 @@ class StyleGAN3(NetworkGenerator):
         """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
         if transform_33 is not None:
             transform_33 = transform_33.to(self.w_avg.device, torch.float32)
-        images = [
-            self.network.synthesis.render(part, transform_33=transform_33, half=self.half)
-            for part in self._parts(styles_NS)
-        ]
-        return torch.cat(images)
+        render = functools.partial(
+            self.network.synthesis.render, transform_33=transform_33, half=self.half
+        )
+        return self._in_parts(styles_NS, render)
 
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         return self.network.synthesis.affines()

@@ -147,17 +147,17 @@ class SynthesisLayer(nn.Module):
         )
 
     def forward(
-        self, x_NIHW: Tensor, style_NI: Tensor, *, filtered: FilteredLrelu, half: bool
+        self, x_NIHW: Tensor, style_NI: Tensor, *, filtered: FilteredLrelu, half: torch.dtype | None
     ) -> Tensor:
-        """(N, I, H, H), (N, I) -> (N, O, size, size), float32; convolves in float16 if half."""
-        dtype = torch.float16 if half and self.layer.is_half else torch.float32
+        """(N, I, H, H), (N, I) -> (N, O, size, size), float32; convolves in ``half`` if given."""
+        dtype = half if half and self.layer.is_half else torch.float32
         weight_NOIKK = self._modulated(style_NI).to(dtype)
         y_NOHW = self.convolve(
             x_NIHW.to(dtype), weight_NOIKK, self.bias.to(dtype), padding=self.layer.kernel - 1
         )
         if self.layer.is_rgb:
             return y_NOHW.float().clamp_(-self.clamp, self.clamp)
-        return filtered(y_NOHW.float(), self.activation)
+        return filtered(y_NOHW, self.activation)
 
     def _modulated(self, style_NI: Tensor) -> Tensor:
         """Weights times styles, demodulated, times the input's gain: (N, O, I, K, K).
@@ -201,14 +201,18 @@ class SynthesisNetwork(nn.Module):
         ]
 
     def forward(
-        self, w_NRD: Tensor, *, transform_33: Tensor | None = None, half: bool = False
+        self, w_NRD: Tensor, *, transform_33: Tensor | None = None, half: torch.dtype | None = None
     ) -> Tensor:
         """Render; ``transform_33`` replaces the stored user transform."""
         styles = [in_groups(affine, w_NRD[:, row]) for _, row, affine in self.affines()]
         return self.render(styles, transform_33=transform_33, half=half)
 
     def render(
-        self, styles: Sequence[Tensor], *, transform_33: Tensor | None = None, half: bool = False
+        self,
+        styles: Sequence[Tensor],
+        *,
+        transform_33: Tensor | None = None,
+        half: torch.dtype | None = None,
     ) -> Tensor:
         """Render from the styles of ``affines``: (N, 4) of the input, (N, I) of each layer."""
         x: Tensor = self.input(styles[0], transform_33)

@@ -5,10 +5,11 @@ Shape legend: N faces, A attributes, H pixels a side.
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from ifgan.artifacts import Float32, ScoreColumn, Scores, write_shard
 from ifgan.blocks import Blocks, Span
 from ifgan.classifiers.base import Classifier
 from ifgan.classifiers.scores import read_scores
-from ifgan.devices import device_class, resolve
+from ifgan.devices import device_class, resolve_all, using
 from ifgan.digest import digest
 from ifgan.errors import UserError
 from ifgan.faces import Faces, read_faces
 from ifgan.images import decode, from_uint8, resize
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, ClassifierSettings
+from ifgan.steps.abreast import work_abreast
 from ifgan.steps.shown import shown
 
 _BLOCK_SECONDS = 15.0  # a block is closed early rather than risk more work than this
@@ -50,7 +52,7 @@ def run(
         scores_NA = table.aligned(seeds)
         columns = tuple(ScoreColumn(name, "logit", "", None) for name in table.names)
     else:
-        scores_NA, columns = _score(settings, faces, runtime)
+        scores_NA, columns = _score(settings, inputs["faces"], faces, runtime)
     provenance = {
         "classifier": settings.classifier,
         "classifier_digest": settings.classifier_digest,
@@ -66,11 +68,11 @@ def run(
 
 
 def _score(
-    settings: ClassifierSettings, faces: Faces, runtime: Runtime
+    settings: ClassifierSettings, path: Path, faces: Faces, runtime: Runtime
 ) -> tuple[Float32, tuple[ScoreColumn, ...]]:
     """Score what no earlier run has, block by block, and put the blocks together."""
-    device = resolve(runtime.device)
-    classifier = classifiers.load(settings, device=device)
+    devices = resolve_all(runtime.device)
+    device = devices[0]
     spec = STEPS["classifier"]
     family = digest(
         spec.name,
@@ -81,7 +83,13 @@ def _score(
         device_class(device),
     )
     blocks = Blocks(runtime.blocks / family)
-    with blocks.lock():
+    with using(device), blocks.lock():
+        if len(devices) > 1:
+            work = functools.partial(
+                _score_elsewhere, settings=settings, path=path, root=blocks.root, runtime=runtime
+            )
+            work_abreast(work, blocks, faces.span, devices, runtime)
+        classifier = classifiers.load(settings, device=device)
         _score_missing(classifier, faces, blocks, device, runtime)
         scores_NA = np.concatenate([_part(path, span) for span, path in blocks.cover(faces.span)])
     columns = tuple(ScoreColumn(c.name, c.kind, c.unit, c.threshold) for c in classifier.columns)
@@ -97,14 +105,40 @@ def _score_missing(
 ) -> None:
     gaps = blocks.missing(faces.span)
     done = faces.span.size - sum(gap.size for gap in gaps)
-    with (
-        runtime.progress.track(faces.span.size, "faces", done=done) as advance,
-        ThreadPoolExecutor(runtime.workers) as pool,
-    ):
-        for gap in gaps:
-            images = _batches(faces, gap, runtime.batch_size, pool)
-            position = gap.first
-            while position < gap.stop:
+    with runtime.progress.track(faces.span.size, "faces", done=done) as advance:
+        _score_spans(classifier, faces, blocks, device, runtime, gaps, advance)
+
+
+def _score_elsewhere(
+    device: torch.device,
+    spans: Iterator[Span],
+    advance: Callable[[int], None],
+    *,
+    settings: ClassifierSettings,
+    path: Path,
+    root: Path,
+    runtime: Runtime,
+) -> None:
+    """What one of several processes does."""
+    classifier = classifiers.load(settings, device=device)
+    faces = read_faces(path)
+    _score_spans(classifier, faces, Blocks(root), device, runtime, spans, advance)
+
+
+def _score_spans(
+    classifier: Classifier,
+    faces: Faces,
+    blocks: Blocks,
+    device: torch.device,
+    runtime: Runtime,
+    spans: Iterable[Span],
+    advance: Callable[[int], None],
+) -> None:
+    with ThreadPoolExecutor(runtime.workers) as pool:
+        for span in spans:
+            images = _batches(faces, span, runtime.batch_size, pool)
+            position = span.first
+            while position < span.stop:
                 with blocks.write(position) as writing:
                     scores_NA = _score_block(classifier, images, device, advance)
                     np.save(writing.path / "scores.npy", scores_NA)

@@ -8,10 +8,11 @@ Shape legend: N samples of a batch, D = w_dim, R rows of w, H pixels a side.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,15 @@ import torch
 from ifgan import generators
 from ifgan.artifacts import Float32, KnownTruth, Latents, face_name, read_shard, write_shard
 from ifgan.blocks import Blocks, Span, cut
-from ifgan.devices import device_class, resolve
+from ifgan.devices import device_class, resolve_all, using
 from ifgan.digest import digest
 from ifgan.files import write_json
 from ifgan.generators.base import Generator, HasStyles, KnowsTruth, seeds_to_z
 from ifgan.layers import row_groups
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, SamplerSettings, settings_to_dict
-from ifgan.steps.rendering import render_missing
+from ifgan.steps.abreast import work_abreast
+from ifgan.steps.rendering import render_missing, render_spans
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +47,22 @@ def run(
     runtime: Runtime,
 ) -> dict[str, dict[str, Any]]:
     """Draw the faces of ``settings``; returns small metadata of each output."""
-    device = resolve(runtime.device)
-    generator = generators.load(settings, inputs.get("weights"), device=device)
+    devices = resolve_all(runtime.device)
+    device, weights = devices[0], inputs.get("weights")
     family = family_of(settings, device)
     wanted = Span(settings.seed, settings.seed + settings.num_samples)
     blocks = Blocks(runtime.blocks / family)
-    with blocks.lock():
+    with using(device), blocks.lock():
+        if len(devices) > 1:
+            work = functools.partial(
+                _render_spans,
+                settings=settings,
+                weights=weights,
+                root=blocks.root,
+                runtime=runtime,
+            )
+            work_abreast(work, blocks, wanted, devices, runtime)
+        generator = generators.load(settings, weights, device=device)
         render_missing(generator, settings, blocks, wanted, runtime)
         shards = [_shard(blocks, span, outputs["faces"]) for span in cut(wanted)]
         w = np.concatenate([_part(path, span) for span, path in blocks.cover(wanted)])
@@ -60,6 +72,21 @@ def run(
     )
     _latents(generator, settings, wanted, w, device).write(outputs["latents"])
     return {"latents": {"num_samples": wanted.size}, "faces": {"num_samples": wanted.size}}
+
+
+def _render_spans(
+    device: torch.device,
+    spans: Iterator[Span],
+    advance: Callable[[int], None],
+    *,
+    settings: SamplerSettings,
+    weights: Path | None,
+    root: Path,
+    runtime: Runtime,
+) -> None:
+    """What one of several processes does."""
+    generator = generators.load(settings, weights, device=device)
+    render_spans(generator, settings, Blocks(root), spans, runtime, advance)
 
 
 def family_of(settings: SamplerSettings, device: torch.device) -> str:

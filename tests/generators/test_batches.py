@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from ifgan.generators import network
 from ifgan.generators.base import seeds_to_z
 from ifgan.generators.geometry import StyleGAN3Settings
 from ifgan.generators.mapping import in_groups
 from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network, random_weights
-from tests.generators.reference import load
+from tests.generators.reference import load, relative_error
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["T", "R"])
@@ -74,6 +75,25 @@ def test_images_do_not_depend_on_the_batch(generator: StyleGAN3) -> None:
     for size in (1, 3):
         batches = [generator.synthesis(part) for part in torch.split(w_NRD, size)]
         assert torch.equal(torch.cat(batches), together)
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_groups_as_on_a_gpu_give_every_sample_its_image(
+    generator: StyleGAN3, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """Other groups make other sums, so equal to rounding; the padding of the last one is cut."""
+    w_NRD = generator.mapping(latents(5))
+    alone = generator.synthesis(w_NRD)
+    monkeypatch.setattr(network, "together", lambda *_: size)
+    grouped = generator.synthesis(w_NRD)
+    assert grouped.shape == alone.shape
+    assert relative_error(grouped, alone) < 1e-5
+
+
+def test_groups_on_a_gpu_are_bounded_by_their_pixels() -> None:
+    gpu = torch.device("cuda")
+    assert [network.together(gpu, size) for size in (256, 512, 1024, 4096)] == [16, 16, 8, 1]
+    assert network.together(torch.device("cpu"), 256) == 1
 
 
 def test_images_differ_between_samples(generator: StyleGAN3) -> None:

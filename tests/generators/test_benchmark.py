@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from ifgan.benchmark.__main__ import main
 from ifgan.generators import activation
@@ -27,7 +28,36 @@ def test_table_shows_every_form_and_that_they_agree(
     assert 0.05 < float(memory.split()[-2]) < 2.5 and memory.endswith("GiB")
     for row in rows[1:]:
         assert 0 < float(row.split()[-1]) < 2e-5  # other sums, equal results
-        assert float(row.split()[-2].removesuffix("x")) > 0
+        assert float(row.split()[-2].removesuffix("x")) >= 0  # 0.0x: interrupted for long
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--precision", "bfloat16"], "--precision bfloat16 needs a GPU"),
+        (["--device", "cuda:9"], "device=cuda:9 needs a CUDA device"),
+    ],
+)
+def test_a_gpu_asked_for_and_absent_ends_with_one_line(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["synthesis", *arguments])
+    assert caught.value.code == 1
+    error = capsys.readouterr().err.strip()
+    assert said in error and "\n" not in error
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["float32", "float16", "bfloat16"])
+def test_table_of_a_gpu_says_that_others_were_not_measured(
+    precision: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = ["--resolution", "32", "--channel-base", "256", "--channel-max", "16"]
+    main(["synthesis", *sizes, "--device", "cuda", "--precision", precision])
+    printed = capsys.readouterr().out
+    assert "16 together" in printed
+    assert "NVIDIA's compiled operations: not measured" in printed
 
 
 def test_impossible_resolution_ends_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:

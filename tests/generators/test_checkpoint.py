@@ -186,8 +186,9 @@ def test_unaltered_header_of_these_tests_is_accepted(tmp_path: Path, reference: 
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"precision": "float8"}, "Choose one of: float16, float32"),
-        ({"precision": "float16"}, "needs a GPU"),
+        ({"precision": "float8"}, "Choose one of: bfloat16, float16, float32"),
+        ({"precision": "float16"}, "float16 needs a GPU"),
+        ({"precision": "bfloat16"}, "bfloat16 needs a GPU"),
         ({"device": "abacus"}, "got 'abacus'"),
         ({"device": "cuda:99"}, "got 'cuda:99'"),
     ],

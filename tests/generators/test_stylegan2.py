@@ -165,21 +165,28 @@ def test_clamp_is_applied_where_the_settings_have_one() -> None:
     assert relative_error(images, reference.tensor("img")) > 100 * ROUNDING
 
 
-def test_half_precision_is_taken_in_the_high_resolutions_only(reference: Reference) -> None:
+@pytest.mark.parametrize(
+    ("half", "least", "most"), [(torch.float16, 1e-5, 5e-3), (torch.bfloat16, 1e-4, 5e-2)]
+)
+def test_half_precision_is_taken_in_the_high_resolutions_only(
+    reference: Reference, half: torch.dtype, least: float, most: float
+) -> None:
     network = reference.generator().network
     with torch.inference_mode():
-        images = network.synthesis(reference.tensor("w_truncated"), half=True)
+        images = network.synthesis(reference.tensor("w_truncated"), half=half)
     error = relative_error(images, reference.tensor("img"))
     if reference.settings.num_fp16_res == 0:
         assert error < ROUNDING
     else:
-        assert 1e-5 < error < 5e-3
+        assert least < error < most
     halves = [block.resolution for block in network.synthesis.blocks if block.is_half]
     assert len(halves) == reference.settings.num_fp16_res
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-3), ("float16", 2e-2)])
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("float32", 1e-4), ("float16", 2e-2), ("bfloat16", 1e-1)]
+)
 def test_gpu_agrees_with_the_cpu(reference: Reference, precision: str, tolerance: float) -> None:
     generator = StyleGAN2(reference.network().cuda(), digest="reference", precision=precision)
     images = generator.synthesis(reference.tensor("w_truncated")).cpu()

@@ -101,12 +101,25 @@ def test_label_for_an_unconditional_network_is_refused() -> None:
         reference.generator().mapping(reference.tensor("z"), torch.eye(4)[:3])
 
 
+@pytest.mark.parametrize(
+    ("half", "least", "most"), [(torch.float16, 1e-5, 5e-3), (torch.bfloat16, 1e-4, 5e-2)]
+)
+def test_half_precision_changes_images_by_its_rounding(
+    reference: Reference, half: torch.dtype, least: float, most: float
+) -> None:
+    network = reference.generator().network
+    with torch.inference_mode():
+        images = network.synthesis(reference.tensor("w_truncated")[:1], half=half)
+    assert least < relative_error(images, reference.tensor("img")[:1]) < most
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize(("half", "tolerance"), [(False, 1e-3), (True, 2e-2)])
-def test_gpu_agrees_with_the_cpu(reference: Reference, half: bool, tolerance: float) -> None:
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("float32", 1e-4), ("float16", 2e-2), ("bfloat16", 1e-1)]
+)
+def test_gpu_agrees_with_the_cpu(reference: Reference, precision: str, tolerance: float) -> None:
     network = StyleGAN3Network(reference.settings)
     network.load_state_dict(reference.state)
-    precision = "float16" if half else "float32"
     generator = StyleGAN3(network.cuda(), digest="reference", precision=precision)
     images = generator.synthesis(reference.tensor("w_truncated")).cpu()
     assert relative_error(images, reference.tensor("img")) < tolerance
