@@ -64,3 +64,27 @@ def test_a_root_that_is_missing_is_said_before_any_request(shell: Shell) -> None
         assert done.returncode == 1 and cluster.requests == []
     [line] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert line.startswith("error: backend.pipeline_root must be set")
+
+
+def test_a_run_that_nobody_waited_for_is_fetched_later_without_what_failed(
+    shell: Shell, labels: Path, tmp_path: Path
+) -> None:
+    with KfpServer(tmp_path / "machines", fails={"svm-age": "no faces left"}) as cluster:
+        shell.ok(
+            *("-m", "attribute=smile,age", "sampler.num_samples=400", "classifier=scores"),
+            *(f"classifier.path={labels}", "backend=kubeflow", f"backend.host={cluster.url}"),
+            *(
+                f"backend.pipeline_root={tmp_path}/root",
+                "backend.wait=false",
+                "backend.poll_seconds=0.05",
+            ),
+        )
+        [sweep] = shell.folder.glob("multirun/*/*")
+        assert not [*sweep.rglob("boundary.npy")]
+        done = shell.run(str(sweep), module="ifgan.fetch")
+        assert len(cluster.seen("POST v2beta1/runs")) == 1
+    assert done.returncode == 1
+    [error] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert error.startswith("error: age: svm-age failed on kubeflow: no faces left")
+    [boundary] = sweep.rglob("boundary.npy")
+    assert boundary.parent.name == "smile-0"
