@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from launchers.submission import Submission
 from launchers.vertex import VertexService
 from tests.conftest import Shell
 from tests.launchers.conftest import MakeJob
+from tests.launchers.fault_server import RESET_AFTER
 from tests.launchers.kfp_server import KfpServer
 
 
@@ -88,3 +91,26 @@ def test_a_run_that_nobody_waited_for_is_fetched_later_without_what_failed(
     assert error.startswith("error: age: svm-age failed on kubeflow: no faces left")
     [boundary] = sweep.rglob("boundary.npy")
     assert boundary.parent.name == "smile-0"
+
+
+def test_ctrl_c_detaches_and_a_lost_answer_is_not_sent_again(
+    shell: Shell, labels: Path, tmp_path: Path
+) -> None:
+    with KfpServer() as cluster:
+        cluster.fail(RESET_AFTER, on="POST v2beta1/runs")
+        process = shell.popen(
+            *("sampler.num_samples=400", "classifier=scores", f"classifier.path={labels}"),
+            *("backend=kubeflow", f"backend.host={cluster.url}", "backend.poll_seconds=60"),
+            f"backend.pipeline_root={tmp_path}/root",
+        )
+        until = time.monotonic() + 60
+        while not any(path.path.count("/runs/") for path in cluster.requests):
+            assert time.monotonic() < until and process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 130 and "Traceback" not in said
+        assert "detached; the run goes on at" in said
+        assert "python -m ifgan.fetch outputs/" in said
+        assert len(cluster.seen("POST v2beta1/runs")) == 1 == len(cluster.runs)
+        assert not [r for r in cluster.requests if "terminate" in r.path]
