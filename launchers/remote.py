@@ -118,6 +118,7 @@ def _send(
 ) -> Run:
     """Compile, upload, put the name on the disk, and submit once."""
     compiled: Compiled = service.compile(graph, finished=finished)
+    service.check(compiled)
     backend = submission.backend
     root = readable_root(backend)
     for file in files_of(graph, finished=finished):

@@ -79,6 +79,16 @@ class Service(Protocol):
         """
         ...
 
+    def check(self, compiled: Compiled) -> None:
+        """Refuse a pipeline that the place could not run, before anything is uploaded.
+
+        Raises
+        ------
+        UserError
+            Naming the option.
+        """
+        ...
+
     def locate(self, file: File) -> str:
         """URI at which the importer of a file expects it."""
         ...

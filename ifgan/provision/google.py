@@ -74,7 +74,7 @@ def make_account(options: Options) -> Step:
 
 
 def grant(options: Options, *, project_roles: Sequence[str]) -> Step:
-    """Its roles: on the bucket, on the images, and on the project what can't be had narrower."""
+    """Its roles: on bucket, images and templates; on the project what can't be had narrower."""
     member = f"--member=serviceAccount:{options.service_account}"
     commands = [
         gcloud(
@@ -84,14 +84,16 @@ def grant(options: Options, *, project_roles: Sequence[str]) -> Step:
         )
         for role in ("roles/storage.objectUser", "roles/storage.legacyBucketReader")
     ]
-    commands.append(
+    templates = [f"{options.repository}-templates"] if options.backend == "vertex" else []
+    commands += [
         gcloud(
             options,
-            *("artifacts", "repositories", "add-iam-policy-binding", options.repository),
+            *("artifacts", "repositories", "add-iam-policy-binding", repository),
             f"--location={options.location}",
             *(member, "--role=roles/artifactregistry.reader"),
         )
-    )
+        for repository in (options.repository, *templates)
+    ]
     commands += [
         gcloud(
             options,

@@ -15,6 +15,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from ifgan.errors import UserError
+from ifgan.provision import google
 from ifgan.provision.options import parse
 from tests.conftest import CHECKOUT
 from tests.emulator import Emulator
@@ -200,3 +201,19 @@ def test_wrong_options_never_reach_a_command(argument: str, said: str) -> None:
     with pytest.raises(UserError) as refusal:
         parse(["backend=vertex", f"project={PROJECT}", argument])
     assert str(refusal.value).startswith(said) and "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "backend, repositories", [("vertex", ["ifgan", "ifgan-templates"]), ("kubeflow", ["ifgan"])]
+)
+def test_the_tasks_account_may_read_every_repository_that_a_run_names(
+    backend: str, repositories: list[str]
+) -> None:
+    options = parse([f"backend={backend}", f"project={PROJECT}"])
+    commands = google.grant(options, project_roles=[]).commands
+    readable = [
+        command.arguments[4]
+        for command in commands
+        if "--role=roles/artifactregistry.reader" in command.arguments
+    ]
+    assert readable == repositories
