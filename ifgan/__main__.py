@@ -73,6 +73,7 @@ def main() -> None:
     """Entry point of ``python -m ifgan`` and of the console script."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors reach us whole; we say them in one line
     compose.register()
+    compose.share_store()
     merged.register()
     run: Callable[[], None] = hydra.main(
         version_base="1.3", config_path=str(paths.shipped("conf")), config_name="config"

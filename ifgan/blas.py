@@ -26,6 +26,9 @@ def one_thread_each() -> Iterator[None]:
     global _users, _limits
     with _lock:
         if _users == 0:
+            # scipy brings an OpenBLAS of its own, and what is not loaded yet is not limited.
+            import scipy.linalg  # noqa: F401
+
             _limits = threadpool_limits(1, user_api="blas")
         _users += 1
     try:

@@ -92,7 +92,8 @@ def look_at_docker() -> Finding:
     code, said = output_of("docker", "version", "--format", "{{.Server.Version}}")
     if code == 0:
         return Finding("docker", Mark.OK, f"daemon {said}")
-    return Finding("docker", Mark.MISSING, f"{last_line(said)}. Start Docker, or install it.")
+    answer = "there is no docker" if code is None else last_line(said).partition(". Is")[0]
+    return Finding("docker", Mark.MISSING, f"{answer}: start Docker, or install it")
 
 
 def look_at_local_image(backend: Docker, step: str) -> Finding:
@@ -101,6 +102,8 @@ def look_at_local_image(backend: Docker, step: str) -> Finding:
     code, said = output_of("docker", "image", "inspect", "--format", "{{.Id}}", image)
     if code == 0:
         return Finding(f"image {step}", Mark.OK, f"{image} ({said[:19]})")
+    if "No such" not in said:
+        return Finding(f"image {step}", Mark.MISSING, "not asked, because Docker does not answer")
     advice = "python -m ifgan.build_images builds it"
     return Finding(f"image {step}", Mark.MISSING, f"{image} is not here: {advice}")
 

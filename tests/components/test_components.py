@@ -95,7 +95,8 @@ def requirements(spec: StepSpec) -> dict[str, str]:
 def dependencies() -> dict[str, str]:
     """What pyproject.toml asks for: version range by distribution."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    parts = (dependency.partition(">=") for dependency in project["dependencies"])
+    asked = [*project["dependencies"], *project["optional-dependencies"]["fast"]]
+    parts = (dependency.partition(">=") for dependency in asked)
     return {name: f">={rest}" for name, _, rest in parts}
 
 
