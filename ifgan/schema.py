@@ -18,12 +18,12 @@ from ifgan.backends import Backend, Docker, Kubeflow, Vertex
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.ranges import identifier, in_range, one_of, positive
+from ifgan.specs import PRECISIONS
 
 METHODS = ("auto", "linear", "regression", "interfacegan")
 SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
-PRECISIONS = ("float32", "float16", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda")
 
 

@@ -18,6 +18,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from ifgan.errors import UserError
 
+#: of a network's layers at high resolutions; half precision is for GPUs
+PRECISIONS = ("float32", "float16", "bfloat16")
+
 Value = str | int | float | bool | list[float] | None
 
 

@@ -92,6 +92,8 @@ ONLY_IN = {
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),
 }
+#: what no image has
+CLIENT = ("hydra", "omegaconf", "kfp", "wandb", "google", "boto3", "requests", "yaml", "launchers")
 TORCHLESS = ("ifgan.steps.svm", "ifgan.report", "ifgan.graph", "ifgan.store", "ifgan.identities")
 
 
@@ -144,6 +146,21 @@ def test_heavy_packages_are_imported_where_they_are_used(package: str) -> None:
         if any(_within(imported, (package,)) for imported in _imports(path))
     ]
     assert all(_within(user, ONLY_IN[package]) for user in users), users
+
+
+def test_steps_import_nothing_of_the_client_however_far_they_reach() -> None:
+    """A container has no Hydra; neither at a module's top nor inside a function may one want it."""
+    waiting = [m for m in MODULES if _within(m, ("ifgan.step", "ifgan.steps"))]
+    reached: dict[str, str] = dict.fromkeys(waiting, "")
+    while waiting:
+        module = waiting.pop()
+        for imported in _imports(MODULES[module]):
+            assert not _within(imported, CLIENT), f"{reached[module]} > {module} imports {imported}"
+            for name in (imported, imported.rpartition(".")[0]):
+                if name in MODULES and name not in {"ifgan", *reached}:
+                    reached[name] = f"{reached[module]} > {module}"
+                    waiting.append(name)
+    assert {"ifgan.generators.checkpoint", "ifgan.fits", "ifgan.toyfaces"} <= set(reached)
 
 
 @pytest.mark.parametrize("module", TORCHLESS)

@@ -27,7 +27,7 @@ from ifgan.generators.filters import Activation
 from ifgan.generators.geometry import StyleGAN3Settings
 from ifgan.generators.network import together
 from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network, random_weights
-from ifgan.schema import PRECISIONS
+from ifgan.specs import PRECISIONS
 
 _CPU = torch.device("cpu")
 

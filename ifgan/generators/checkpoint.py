@@ -24,7 +24,7 @@ from ifgan.errors import UserError, choices
 from ifgan.generators.base import Generator
 from ifgan.generators.families import FAMILIES, NetworkSettings, family_of
 from ifgan.generators.network import HALVES
-from ifgan.schema import PRECISIONS
+from ifgan.specs import PRECISIONS
 
 FORMAT = "ifgan-generator"
 VERSION = 1
