@@ -15,7 +15,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
 from ifgan import paths
-from ifgan.errors import UserError
+from ifgan.errors import UserError, refuse_accounts
 from ifgan.schema import SCHEMAS, Config
 
 # At import, so that the processes of other launchers (joblib, submitit) have it too.
@@ -59,6 +59,7 @@ def compose_config(overrides: list[str]) -> Config:
 
     from ifgan.complaints import complaint
 
+    refuse_accounts(overrides)
     register()
     try:
         with initialize_config_dir(str(paths.shipped("conf")), version_base="1.3"):
