@@ -15,6 +15,7 @@ import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -228,7 +229,7 @@ def test_a_run_on_a_cluster_sends_secrets_in_headers_alone(
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
 
 
-def _client(port: int) -> object:
+def _client(port: int) -> Any:
     import boto3
 
     return boto3.client(
