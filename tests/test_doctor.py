@@ -73,8 +73,8 @@ def patient(tmp_path: Path) -> Patient:
         path = programs / name
         path.write_text(STUB.format(python=sys.executable, script=str(tmp_path / "answers.json")))
         path.chmod(0o755)
-    path = f"{programs}:{os.environ['PATH']}"
-    made = Patient(Shell(tmp_path, {"PATH": path, "HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}))
+    found = f"{programs}:{os.environ['PATH']}"
+    made = Patient(Shell(tmp_path, {"PATH": found, "HOME": str(tmp_path), "NO_PROXY": "127.0.0.1"}))
     made.answers(("", 0, ""))
     return made
 
