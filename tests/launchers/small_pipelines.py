@@ -17,5 +17,5 @@ def into_parts(graph: Graph, compile_part: Callable[[Graph], Compiled]) -> list[
 
 
 if __name__ == "__main__":
-    remote.split = into_parts  # type: ignore[attr-defined]
+    remote.split = into_parts  # type: ignore[attr-defined,assignment]
     main()
