@@ -53,8 +53,8 @@ def refuse_accounts(arguments: Iterable[str]) -> None:
         if re.search(r"://[^/?#]*@", argument):
             raise UserError(
                 f"{argument.partition('=')[0].lstrip('+~')} must hold no account: options are "
-                "recorded with the run. Got an address with '@' before its host. Put the account "
-                "in ~/.netrc, or download the file and give its path."
+                "recorded with the run. Got an address with '@' before its host. Leave it out: for "
+                "downloads put it in ~/.netrc, for clusters and buckets in the environment."
             )
 
 

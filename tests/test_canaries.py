@@ -57,6 +57,13 @@ class TokenServer(FaultServer):
         return {"access_token": GOOGLE_TOKEN, "expires_in": 3600, "token_type": "Bearer"}
 
 
+class FileServer(FaultServer):
+    """Gives whoever asks a file that holds no weights."""
+
+    def answer(self, request: Request) -> bytes:
+        return b"no weights"
+
+
 @pytest.fixture
 def tokens() -> Iterator[TokenServer]:
     with TokenServer() as server:
@@ -319,4 +326,20 @@ def test_a_password_in_an_address_is_refused_and_written_nowhere(
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
     assert line.startswith(f"error: {option.partition('=')[0]} must hold no account")
+    assert not leaks(canaries, *said(done), *written(guarded.folder))
+
+
+def test_a_download_takes_its_account_from_netrc_and_writes_it_nowhere(
+    guarded: Shell, canaries: list[bytes]
+) -> None:
+    home = guarded.folder / "home"
+    home.mkdir()
+    (home / ".netrc").write_text(f"machine 127.0.0.1 login me password {PASSWORD}\n")
+    with FileServer() as files:
+        path = f"generator.path={files.url}/face.safetensors"
+        done = guarded.run("generator=checkpoint", path, "backend.device=cpu")
+    assert done.returncode == 1 and done.stderr.splitlines()[-1].startswith("error: ")
+    account = base64.b64encode(f"me:{PASSWORD}".encode()).decode()
+    assert {request.headers["authorization"] for request in files.requests} == {f"Basic {account}"}
+    (home / ".netrc").unlink()
     assert not leaks(canaries, *said(done), *written(guarded.folder))
