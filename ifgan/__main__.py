@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from ifgan import compose, paths
 from ifgan.complaints import complaint, quiet_hydra
-from ifgan.errors import UserError
+from ifgan.errors import UserError, refuse_accounts
 from ifgan.jobs import Job, Result, next_step
 from launchers import merged
 from launchers.session import Session
@@ -79,6 +79,7 @@ def main() -> None:
         version_base="1.3", config_path=str(paths.shipped("conf")), config_name="config"
     )(job)
     try:
+        refuse_accounts(sys.argv[1:])
         if any(argument.startswith("--experimental-rerun") for argument in sys.argv):
             raise UserError("--experimental-rerun unpickles its file; repeat the overrides instead")
         with quiet_hydra():

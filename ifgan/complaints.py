@@ -59,7 +59,10 @@ def _refused_option(error: OmegaConfBaseException) -> str:
     if isinstance(error, ConfigAttributeError | ConfigKeyError):
         known = _fields(error.object_type)
         received = key.rpartition(".")[2]
-        advice = choices(known, received) if known else _HELP
+        if error.object_type is dict:  # Hydra adds new keys only where a plus says so
+            advice = f"To add a name of your own, put a plus before it: +{key}=…"
+        else:
+            advice = choices(known, received) if known else _HELP
         return f"there is no option '{key}'. {advice}"
     if isinstance(error, MissingMandatoryValue):
         return f"option {key} must be given: add {key}=…"

@@ -6,6 +6,7 @@ launcher here, in this process; ``to_config`` is where ``DictConfig`` ends.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import cast
 
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
@@ -15,7 +16,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
 from ifgan import paths
-from ifgan.errors import UserError
+from ifgan.errors import UserError, choices, refuse_accounts
 from ifgan.schema import SCHEMAS, Config
 
 # At import, so that the processes of other launchers (joblib, submitit) have it too.
@@ -51,8 +52,26 @@ def share_store() -> None:
 
 
 def to_config(cfg: DictConfig) -> Config:
-    """The composed tree as plain objects, every range checked."""
-    return cast(Config, OmegaConf.to_object(cfg))
+    """The composed tree as plain objects, every range checked.
+
+    Raises
+    ------
+    UserError
+        If a value is out of its range, or a plus has added an option that there is not.
+    """
+    config = cast(Config, OmegaConf.to_object(cfg))
+    _refuse_added(config, "")
+    return config
+
+
+def _refuse_added(options: object, prefix: str) -> None:
+    """Hydra lets ``+NAME=value`` add anything, and nothing would ever read it."""
+    known = [field.name for field in dataclasses.fields(options)]  # type: ignore[arg-type]
+    for name, value in vars(options).items():
+        if name not in known:
+            raise UserError(f"there is no option '{prefix}{name}'. {choices(known, name)}")
+        if dataclasses.is_dataclass(value):
+            _refuse_added(value, f"{prefix}{name}.")
 
 
 def compose_config(overrides: list[str]) -> Config:
@@ -69,6 +88,7 @@ def compose_config(overrides: list[str]) -> Config:
 
     from ifgan.complaints import complaint
 
+    refuse_accounts(overrides)
     register()
     try:
         with initialize_config_dir(str(paths.shipped("conf")), version_base="1.3"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 from collections.abc import Iterable
 
 
@@ -38,6 +39,23 @@ def circumstance(error: BaseException) -> str | None:
     if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for this
         return "the device's memory is full; set a smaller backend.batch_size. Work is kept."
     return None
+
+
+def refuse_accounts(arguments: Iterable[str]) -> None:
+    """Refuse ``https://NAME:PASSWORD@HOST`` before options are recorded with the run.
+
+    Raises
+    ------
+    UserError
+        Naming the option, without what it holds.
+    """
+    for argument in arguments:
+        if re.search(r"://[^/?#]*@", argument):
+            raise UserError(
+                f"{argument.partition('=')[0].lstrip('+~')} must hold no account: options are "
+                "recorded with the run. Got an address with '@' before its host. Leave it out: for "
+                "downloads put it in ~/.netrc, for clusters and buckets in the environment."
+            )
 
 
 def choices(known: Iterable[str], received: str) -> str:

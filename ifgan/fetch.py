@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ifgan.errors import UserError, circumstance
@@ -91,6 +92,8 @@ def _run(service: Service, submission: Submission, pipeline: Pipeline) -> Run:
 def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store) -> list[str]:
     """Copy results into the jobs' directories and tell of them; errors of the others."""
     errors = []
+    sent = {key for pipeline in submission.pipelines for key in pipeline.tasks.values()}
+    unsent = []
     for job in submission.jobs:
         artifacts = store.find_key(job.key)
         if artifacts is not None:
@@ -105,7 +108,24 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
                 log.info("  published %s", published)
         elif job.key in outcomes:
             errors.append(f"{job.attribute}: {outcomes[job.key].error}")
-    return errors
+        elif job.key not in sent:
+            unsent.append(job.attribute)
+    return [*errors, *([_never_sent(unsent, submission, outcomes)] if unsent else [])]
+
+
+def _never_sent(
+    attributes: Sequence[str], submission: Submission, outcomes: Mapping[str, Outcome]
+) -> str:
+    """Jobs of a sweep in several pipelines, whose own did not follow the first one."""
+    names = textwrap.shorten(", ".join(dict.fromkeys(attributes)), 80, placeholder=" …")
+    told = f"{names}: {len(attributes)} of {len(submission.jobs)} jobs were never sent"
+    failed = [outcome.error for outcome in outcomes.values() if outcome.error is not None]
+    if failed:
+        return f"{told}, because {failed[0]}"
+    return (
+        f"{told}, because this sweep needs several pipelines and nobody waited for the first. Run "
+        "the original command again: what is done is not done again."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from ifgan.errors import UserError
+from ifgan.errors import UserError, refuse_accounts
 from ifgan.partial import Part, Version, in_few_words
 from ifgan.progress import Progress
 
@@ -44,8 +44,9 @@ def parse(url: str, *, option: str) -> SplitResult:
     Raises
     ------
     UserError
-        If it is malformed, or unencrypted and not on this machine.
+        If it is malformed, names an account, or is unencrypted and not on this machine.
     """
+    refuse_accounts([f"{option}={url}"])
     parts = _split(url)
     if not parts.hostname or re.search(r"[\s\x00-\x1f]", url):
         raise UserError(f"{option} must have the form https://HOST/PATH. Got {url!r}.")

@@ -197,25 +197,35 @@ def _vertex_quota(backend: Vertex, asked: dict[str, int]) -> Finding:
         if accelerator == ANY_ACCELERATOR:
             continue
         metric = f"custom_model_training_nvidia_{_QUOTAS[accelerator]}_gpus"
-        allowed = _allowed(said, f"aiplatform.googleapis.com/{metric}", backend.location)
+        try:
+            allowed = _allowed(said, f"aiplatform.googleapis.com/{metric}", backend.location)
+        except (ValueError, TypeError, AttributeError):
+            return Finding("quota", Mark.NOTE, "not looked at: gcloud lists quotas in another form")
         if allowed < count:
             return Finding(
                 "quota",
                 Mark.MISSING,
-                f"{count} {accelerator} asked for, {allowed} allowed in {backend.location}. Ask "
+                f"{count} {accelerator} asked for, {allowed:g} allowed in {backend.location}. Ask "
                 f"for more of {metric} in the console's quota page.",
             )
     wanted = ", ".join(f"{count} {accelerator}" for accelerator, count in asked.items())
     return Finding("quota", Mark.OK, f"{wanted} in {backend.location}")
 
 
-def _allowed(listing: str, metric: str, location: str) -> int:
-    """The value of a quota in a region, from Cloud Quotas' listing; 0 where it has none."""
+def _allowed(listing: str, metric: str, location: str) -> float:
+    """The value of a quota in a region, from Cloud Quotas' listing; 0 where it has none.
+
+    Raises
+    ------
+    ValueError, TypeError, AttributeError
+        If it is no such listing.
+    """
     for info in json.loads(listing):
         if info.get("metric") == metric:
             for dimension in info.get("dimensionsInfos", []):
                 if location in dimension.get("applicableLocations", []):
-                    return int(dimension.get("details", {}).get("value", 0))
+                    value = int(dimension.get("details", {}).get("value", 0))
+                    return value if value >= 0 else float("inf")  # -1: without a limit
     return 0
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -103,10 +105,7 @@ def test_ctrl_c_detaches_and_a_lost_answer_is_not_sent_again(
             *("backend=kubeflow", f"backend.host={cluster.url}", "backend.poll_seconds=60"),
             f"backend.pipeline_root={tmp_path}/root",
         )
-        until = time.monotonic() + 60
-        while not any(path.path.count("/runs/") for path in cluster.requests):
-            assert time.monotonic() < until and process.poll() is None
-            time.sleep(0.05)
+        until(lambda: bool(cluster.seen("GET v2beta1/runs/")), process)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
         assert process.returncode == 130 and "Traceback" not in said
@@ -114,3 +113,53 @@ def test_ctrl_c_detaches_and_a_lost_answer_is_not_sent_again(
         assert "python -m ifgan.fetch outputs/" in said
         assert len(cluster.seen("POST v2beta1/runs")) == 1 == len(cluster.runs)
         assert not [r for r in cluster.requests if "terminate" in r.path]
+
+
+def errors_of(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith("error: ")]
+
+
+def on(cluster: KfpServer, labels: Path, root: Path, *, poll: float = 0.05) -> list[str]:
+    """A small job on a cluster."""
+    return [
+        *("sampler.num_samples=400", "classifier=scores", f"classifier.path={labels}"),
+        *("backend=kubeflow", f"backend.host={cluster.url}", f"backend.pipeline_root={root}"),
+        f"backend.poll_seconds={poll}",
+    ]
+
+
+def until(happened: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Wait for something to happen while a command runs."""
+    limit = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < limit and process.poll() is None
+        time.sleep(0.02)
+
+
+def test_a_boundary_that_fails_while_one_waits_keeps_no_other_from_arriving(
+    shell: Shell, labels: Path, tmp_path: Path
+) -> None:
+    with KfpServer(tmp_path / "machines", fails={"svm-age": "no faces left"}) as cluster:
+        work = on(cluster, labels, tmp_path / "root")
+        done = shell.run("-m", "attribute=age,smile", *work)
+        assert len(cluster.seen("POST v2beta1/runs")) == 1
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    [error] = errors_of(done.stderr)
+    assert error.startswith("error: svm-age failed on kubeflow: no faces left")
+    [boundary] = shell.folder.glob("multirun/*/*/*/boundary.npy")
+    assert boundary.parent.name == "smile-1"
+
+
+def test_a_run_that_is_cancelled_at_the_place_is_said_to_be(
+    shell: Shell, labels: Path, tmp_path: Path
+) -> None:
+    with KfpServer() as cluster:
+        process = shell.popen(*on(cluster, labels, tmp_path / "root", poll=0.5))
+        until(lambda: bool(cluster.seen("GET v2beta1/runs/")), process)
+        [run] = cluster.runs.values()
+        run.state = "CANCELING"  # somebody pressed Terminate in the cluster's own pages
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1 and "Traceback" not in said
+    [error] = errors_of(said)
+    assert error.startswith("error: svm-smile was cancelled on kubeflow")
+    assert not [*shell.folder.rglob("boundary.npy")]
