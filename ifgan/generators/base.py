@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ifgan.errors import UserError
 from ifgan.seeds import seeds_to_z as seeds_to_z  # where every generator's user looks for it
 from ifgan.styles import StyleLayer, StyleMaps
 
@@ -110,8 +111,18 @@ class HasStyles(Protocol):
 def truncate(w_NRD: Tensor, w_avg_D: Tensor, *, psi: float, cutoff: int | None = None) -> Tensor:
     """Truncation trick: w_avg + psi (w - w_avg) on the first ``cutoff`` rows (None: all).
 
+    Raises
+    ------
+    UserError
+        If the network has fewer rows than ``cutoff``.
+
     Source: Karras et al., StyleGAN (CVPR 2019), appendix B.
     """
+    if cutoff is not None and not 1 <= cutoff <= w_NRD.shape[1]:
+        raise UserError(
+            f"sampler.truncation_cutoff must be from 1 to this generator's {w_NRD.shape[1]} rows "
+            f"of w, or null for all. Got {cutoff}."
+        )
     if psi == 1.0:
         return w_NRD
     truncated = w_avg_D + psi * (w_NRD - w_avg_D)

@@ -193,6 +193,8 @@ def _settings(path: Path, metadata: Mapping[str, str]) -> NetworkSettings:
         settings: NetworkSettings = _build(FAMILIES[family].settings, options)
     except (ValueError, TypeError) as error:
         raise _refused(path, f"one whose settings are wrong ({error})") from None
+    if settings.img_channels != 3:
+        raise _refused(path, f"one of images with {settings.img_channels} channels instead of 3")
     return settings
 
 
@@ -231,3 +233,5 @@ def _check_tensors(path: Path, settings: NetworkSettings, tensors: Mapping[str, 
             raise _refused(path, f"one where '{name}' has shape {shapes}")
         if tensor.dtype not in (torch.float32, torch.float16):
             raise _refused(path, f"one where '{name}' is {tensor.dtype}, not float32 or float16")
+        if not bool(torch.isfinite(tensor).all()):
+            raise _refused(path, f"one where '{name}' holds numbers that are not finite")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan.generators.bounds import check_bounds
 from ifgan.generators.filters import lowpass
 from ifgan.generators.mapping import MappingSettings
 
@@ -47,10 +48,7 @@ class StyleGAN3Settings:
     mapping: MappingSettings = field(default_factory=MappingSettings)
 
     def __post_init__(self) -> None:
-        at_least_one = ("z_dim", "w_dim", "img_channels", "channel_base", "channel_max")
-        for name in (*at_least_one, "conv_kernel", "filter_size", "lrelu_upsampling"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_bounds(self)
         if self.img_resolution < 8 or not math.log2(self.img_resolution).is_integer():
             raise ValueError(
                 f"img_resolution must be a power of two from 8 up, not {self.img_resolution}"
@@ -59,6 +57,11 @@ class StyleGAN3Settings:
             raise ValueError(
                 f"num_critical must be in [0, num_layers = {self.num_layers}), "
                 f"not {self.num_critical}"
+            )
+        if not self.first_cutoff < self.first_stopband <= self.img_resolution:
+            raise ValueError(
+                "first_stopband must be above first_cutoff and at most img_resolution, "
+                f"not {self.first_stopband}"
             )
 
     @property

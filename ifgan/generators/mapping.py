@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from ifgan.errors import UserError
 from ifgan.generators.base import GROUP
+from ifgan.generators.bounds import check_bounds
 
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)  # keeps the mean square of a standard normal
@@ -48,8 +49,10 @@ class MappingSettings:
     def __post_init__(self) -> None:
         if self.activation not in ("lrelu", "linear"):
             raise ValueError(f"activation must be lrelu or linear, not {self.activation!r}")
-        if self.num_layers < 1:
-            raise ValueError(f"num_layers of the mapping must be at least 1, not {self.num_layers}")
+        try:
+            check_bounds(self)
+        except ValueError as error:
+            raise ValueError(f"mapping: {error}") from None
 
 
 def unit_mean_square(x_NF: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ifgan.errors import UserError
+from ifgan.generators.bounds import check_bounds
 from ifgan.generators.mapping import (
     LRELU_GAIN,
     LRELU_SLOPE,
@@ -58,9 +59,7 @@ class StyleGAN2Settings:
                 "generator.checkpoint must hold a StyleGAN2 network of architecture skip, as every "
                 f"published face network is; got '{self.architecture}'. Choose another checkpoint."
             )
-        for name in ("z_dim", "w_dim", "img_channels", "channel_base", "channel_max"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_bounds(self)
         if self.img_resolution < 4 or not math.log2(self.img_resolution).is_integer():
             raise ValueError(
                 f"img_resolution must be a power of two from 4 up, not {self.img_resolution}"

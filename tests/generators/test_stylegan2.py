@@ -290,7 +290,7 @@ def test_other_architectures_are_refused(architecture: str) -> None:
     ("options", "complaint"),
     [
         ({"img_resolution": 100}, "power of two"),
-        ({"img_resolution": 2}, "power of two"),
+        ({"img_resolution": 2}, "img_resolution must be at least 4"),
         ({"img_resolution": 64, "channel_max": 0}, "channel_max"),
         ({"img_resolution": 64, "channel_base": 32}, "channel_base"),
     ],
