@@ -14,8 +14,10 @@ from ifgan.errors import UserError
 from ifgan.files import sha256
 
 
-def convert(source: Path, target: Path, *, force: bool = False) -> list[str]:
+def convert(source: Path, target: Path, *, force: bool = False, option: str = "IN") -> list[str]:
     """Write the generator of a `.pkl` checkpoint as `.safetensors`.
+
+    ``option`` is what ``source`` comes from, for messages.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def convert(source: Path, target: Path, *, force: bool = False) -> list[str]:
     from ifgan.generators.families import family_of
     from ifgan.generators.pickles import read_pickle_checkpoint
 
-    settings, state_dict = read_pickle_checkpoint(source)
+    settings, state_dict = read_pickle_checkpoint(source, option=option)
     try:
         write_checkpoint(target, settings, state_dict)
     except OSError as error:
