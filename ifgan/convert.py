@@ -26,7 +26,9 @@ def convert(source: Path, target: Path, *, force: bool = False, option: str = "I
     Raises
     ------
     UserError
-        If the checkpoint is refused, or the target cannot be written or exists without ``force``.
+        If the checkpoint is refused, or the target exists without ``force``.
+    OSError
+        If the target cannot be written; nothing of it is left.
     """
     _check_target(target, force=force)
     from ifgan.generators.checkpoint import write_checkpoint  # torch, only now
@@ -34,12 +36,7 @@ def convert(source: Path, target: Path, *, force: bool = False, option: str = "I
     from ifgan.generators.pickles import read_pickle_checkpoint
 
     settings, state_dict = read_pickle_checkpoint(source, option=option)
-    try:
-        write_checkpoint(target, settings, state_dict)
-    except OSError as error:
-        raise UserError(
-            f"OUT must be a file that can be written; '{target}' is not: {error.strerror}."
-        ) from None
+    write_checkpoint(target, settings, state_dict)
     parameters = sum(tensor.numel() for tensor in state_dict.values())
     return [
         f"read     {source}",
@@ -83,6 +80,9 @@ def main(argv: list[str] | None = None) -> None:
         lines = convert(options.source, options.target, force=options.force)
     except UserError as error:
         parser.exit(1, f"{error}\n")
+    except OSError as error:
+        said = f"'{options.target}' is not: {error.strerror}"
+        parser.exit(1, f"OUT must be a file that can be written; {said}. Choose another place.\n")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -15,6 +15,7 @@ from ifgan.existing import existing_samples
 from ifgan.files import sha256_once
 from ifgan.graph import File, Identities
 from ifgan.header import check_class_label, is_pickle, read_header
+from ifgan.partial import writing
 from ifgan.progress import Progress
 from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
 
@@ -96,7 +97,7 @@ def _converted(pickle: File, folder: Path) -> File:
     if not target.is_file():
         from ifgan.convert import convert  # torch, only now
 
-        with exclusive(target):
+        with exclusive(target), writing(target):
             if not target.is_file():
                 convert(Path(pickle.path), target, option="generator.path")
     return _file("generator.path", str(target))

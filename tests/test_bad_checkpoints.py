@@ -25,7 +25,8 @@ from torch import Tensor
 from ifgan import convert
 from ifgan.compose import compose_config
 from ifgan.errors import UserError
-from ifgan.generators.checkpoint import METADATA_KEY, read_checkpoint
+from ifgan.generators.checkpoint import read_checkpoint
+from ifgan.header import METADATA_KEY
 from ifgan.identities import identify
 from ifgan.interface import load_generator
 from tests import small_network
@@ -186,7 +187,7 @@ OF_THE_SHELL = ("discriminator.pkl", "attack", "half.safetensors", "classifier.s
 
 @pytest.fixture
 def file(networks: dict[str, Path], tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    path = tmp_path / request.param
+    path: Path = tmp_path / request.param
     path.write_bytes(foreign(networks)[path.name][0])
     return path
 
@@ -228,6 +229,29 @@ def test_the_command_refuses_in_one_line_before_anything_runs(
     assert done.stderr.startswith("error: generator.path must")
     assert foreign(networks)[file.name][1] in done.stderr
     assert not [*shell.store.glob("blocks/*"), *shell.store.glob("*/node.json")]
+
+
+def test_a_full_disk_leaves_no_half_of_a_converted_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the size of files does what a full disk does."""
+    monkeypatch.setenv("IFGAN_STORE", str(tmp_path / "store"))
+    (tmp_path / "net.pkl").write_bytes(checkpoint())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"^store: .*\.safetensors can't be written \(File too"):
+            load_generator(str(tmp_path / "net.pkl"), device="cpu")
+        with pytest.raises(SystemExit) as left:
+            convert.main([str(tmp_path / "net.pkl"), str(tmp_path / "out.safetensors")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    out, err = capsys.readouterr()
+    assert (left.value.code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("OUT must be a file that can be written") and "File too large" in err
+    names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in names if not name.endswith(".lock")} == {"net.pkl"}
+    assert load_generator(str(tmp_path / "net.pkl"), device="cpu").network.img_resolution == 32
 
 
 def test_a_directory_is_no_checkpoint(tmp_path: Path) -> None:
