@@ -152,8 +152,9 @@ collections.OrderedDict.fromkeys collections.defaultdict __main__.Generator
 
 #: Other names that loaders have been attacked by, or that lead out of an accepted module.
 NAMED: dict[str, Case] = {
-    full: (a.generator(a.call(*full.rsplit(".", 1), COMMAND)), f"names the global '{full}'")
+    full: (a.generator(a.call(module, attribute, COMMAND)), f"names the global '{full}'")
     for full in _WAYS.split()
+    for module, _, attribute in [full.rpartition(".")]
 }
 
 #: Damage: stacks, lengths and containers that no pickler writes.
