@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import Shell
+from tests.conftest import Shell, seconds_of_children
 
 SWEEP = ("-m", "attribute=smile,age,eyeglasses,pose,beard")
 
 
+class Cost(NamedTuple):
+    """What a command took: seconds waited, and seconds of processors."""
+
+    waited: float
+    worked: float
+
+
+def _cost(shell: Shell, *arguments: str) -> Cost:
+    started, before = time.monotonic(), seconds_of_children()
+    shell.ok(*arguments)
+    return Cost(time.monotonic() - started, seconds_of_children() - before)
+
+
 @pytest.fixture(scope="module")
-def swept(shared_shell: Shell) -> tuple[Shell, float]:
-    """A default five-attribute sweep from an empty store, and its seconds."""
-    started = time.monotonic()
-    shared_shell.ok(*SWEEP)
-    return shared_shell, time.monotonic() - started
+def swept(shared_shell: Shell) -> tuple[Shell, Cost]:
+    """A default five-attribute sweep from an empty store, and its cost."""
+    cost = _cost(shared_shell, *SWEEP)
+    return shared_shell, cost
 
 
 def _metrics(folder: Path) -> dict[str, float]:
@@ -26,7 +40,7 @@ def _metrics(folder: Path) -> dict[str, float]:
     return found
 
 
-def test_true_directions_are_reached(swept: tuple[Shell, float]) -> None:
+def test_true_directions_are_reached(swept: tuple[Shell, Cost]) -> None:
     shell, _ = swept
     shell.ok("attribute=hair")
     reached = {
@@ -40,19 +54,15 @@ def test_true_directions_are_reached(swept: tuple[Shell, float]) -> None:
 
 
 def test_five_attributes_cost_little_more_than_one(
-    swept: tuple[Shell, float], tmp_path: Path
+    swept: tuple[Shell, Cost], tmp_path: Path
 ) -> None:
-    """At most 1.3 times; a busy machine gets a second try."""
+    """At most 1.3 times, waited for; where others keep the processors busy, in work at most 1.6.
+
+    Fits run side by side, so that work grows by more than waiting. Faces rendered again for each
+    attribute would be beyond either.
+    """
     _, five = swept
-    ratios = []
-    for attempt in range(2):
-        started = time.monotonic()
-        Shell(tmp_path / f"one{attempt}").ok()
-        one = time.monotonic() - started
-        ratios.append(five / one)
-        if ratios[-1] <= 1.3:
-            return
-        started = time.monotonic()
-        Shell(tmp_path / f"five{attempt}").ok(*SWEEP)
-        five = time.monotonic() - started
-    pytest.fail(f"five attributes took {ratios} times as long as one")
+    one = _cost(Shell(tmp_path))
+    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1) + 0.5
+    assert five.worked / one.worked <= 1.6, (five, one)
+    assert is_busy or five.waited / one.waited <= 1.3, (five, one)

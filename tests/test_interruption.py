@@ -12,7 +12,7 @@ import pytest
 from tests import artifact_bytes
 from tests.conftest import Shell
 
-JOB = ("sampler.num_samples=2500", "attribute=pose")
+JOB = ("sampler.num_samples=1500", "attribute=pose")
 
 
 @pytest.fixture(scope="module")

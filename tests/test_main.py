@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import resource
 import time
 
 import numpy as np
 import pytest
 
 from tests import artifact_bytes
-from tests.conftest import Shell
+from tests.conftest import Shell, seconds_of_children
 
 SMALL = "sampler.num_samples=600"
 
@@ -100,17 +99,11 @@ def test_reference_protocol_runs(first: Shell) -> None:
     assert metrics["validation_accuracy"] > 0.8
 
 
-def _seconds_of_children() -> float:
-    """Processor time, which other processes' load hardly changes."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def test_help_is_quick_and_shows_examples(shell: Shell) -> None:
     shell.ok("--help")
-    before = _seconds_of_children()
+    before = seconds_of_children()
     shown = shell.ok("--help").stdout
-    assert _seconds_of_children() - before < 1.5  # below a second on an idle machine
+    assert seconds_of_children() - before < 1.5  # below a second on an idle machine
     assert "attribute: age, bald, bangs, beard, eyeglasses" in shown
     assert "python -m ifgan -m attribute=smile,age,eyeglasses" in shown
 
