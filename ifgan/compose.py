@@ -7,6 +7,7 @@ launcher here, in this process; ``to_config`` is where ``DictConfig`` ends.
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import cast
 
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
@@ -72,6 +73,16 @@ def _refuse_added(options: object, prefix: str) -> None:
             raise UserError(f"there is no option '{prefix}{name}'. {choices(known, name)}")
         if dataclasses.is_dataclass(value):
             _refuse_added(value, f"{prefix}{name}.")
+
+
+def quoted(value: object) -> str:
+    """A value as Hydra's command line reads it back; a digest of figures stays text."""
+    if value is None:
+        return "null"
+    if not isinstance(value, str):
+        return str(value)
+    backslashes = re.sub(r"(\\+)(?='|$)", r"\1\1", value)  # they count before a quote alone
+    return "'" + backslashes.replace("'", "\\'") + "'"
 
 
 def compose_config(overrides: list[str]) -> Config:

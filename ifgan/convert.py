@@ -14,8 +14,10 @@ from ifgan.errors import UserError
 from ifgan.files import sha256
 
 
-def convert(source: Path, target: Path, *, force: bool = False) -> list[str]:
+def convert(source: Path, target: Path, *, force: bool = False, option: str = "IN") -> list[str]:
     """Write the generator of a `.pkl` checkpoint as `.safetensors`.
+
+    ``option`` is what ``source`` comes from, for messages.
 
     Returns
     -------
@@ -24,20 +26,17 @@ def convert(source: Path, target: Path, *, force: bool = False) -> list[str]:
     Raises
     ------
     UserError
-        If the checkpoint is refused, or the target cannot be written or exists without ``force``.
+        If the checkpoint is refused, or the target exists without ``force``.
+    OSError
+        If the target cannot be written; nothing of it is left.
     """
     _check_target(target, force=force)
     from ifgan.generators.checkpoint import write_checkpoint  # torch, only now
     from ifgan.generators.families import family_of
     from ifgan.generators.pickles import read_pickle_checkpoint
 
-    settings, state_dict = read_pickle_checkpoint(source)
-    try:
-        write_checkpoint(target, settings, state_dict)
-    except OSError as error:
-        raise UserError(
-            f"OUT must be a file that can be written; '{target}' is not: {error.strerror}."
-        ) from None
+    settings, state_dict = read_pickle_checkpoint(source, option=option)
+    write_checkpoint(target, settings, state_dict)
     parameters = sum(tensor.numel() for tensor in state_dict.values())
     return [
         f"read     {source}",
@@ -81,6 +80,9 @@ def main(argv: list[str] | None = None) -> None:
         lines = convert(options.source, options.target, force=options.force)
     except UserError as error:
         parser.exit(1, f"{error}\n")
+    except OSError as error:
+        said = f"'{options.target}' is not: {error.strerror}"
+        parser.exit(1, f"OUT must be a file that can be written; {said}. Choose another place.\n")
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -14,6 +14,8 @@ from ifgan.errors import UserError
 from ifgan.existing import existing_samples
 from ifgan.files import sha256_once
 from ifgan.graph import File, Identities
+from ifgan.header import check_class_label, is_pickle, read_header
+from ifgan.partial import writing
 from ifgan.progress import Progress
 from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
 
@@ -28,6 +30,8 @@ def identify(config: Config) -> Identities:
     """
     # Existing samples need no generator: it is neither fetched nor part of any key.
     generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
+    if generator_file is not None:
+        _check_label(config.generator, generator_file)
     classifier, classifier_file, columns = _classifier(config.classifier)
     return Identities(
         generator_digest=generator,
@@ -73,9 +77,18 @@ def generator_weights(config: Config) -> tuple[str, File | None]:
         offline=config.dry_run,
     )
     file = _file("generator.path", str(path))
-    if path.suffix == ".pkl":
+    if is_pickle(path):
         file = _converted(file, store / "weights")
+    else:
+        read_header(path)
     return file.sha256, file
+
+
+def _check_label(generator: Checkpoint, weights: File) -> None:
+    settings = read_header(weights.as_path())["settings"]
+    num_classes = settings.get("c_dim", 0) if isinstance(settings, dict) else 0
+    if type(num_classes) is int:  # what else is wrong with them, reading the network says
+        check_class_label(num_classes, generator.class_label)
 
 
 def _converted(pickle: File, folder: Path) -> File:
@@ -84,9 +97,9 @@ def _converted(pickle: File, folder: Path) -> File:
     if not target.is_file():
         from ifgan.convert import convert  # torch, only now
 
-        with exclusive(target):
+        with exclusive(target), writing(target):
             if not target.is_file():
-                convert(Path(pickle.path), target)
+                convert(Path(pickle.path), target, option="generator.path")
     return _file("generator.path", str(target))
 
 

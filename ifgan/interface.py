@@ -29,7 +29,7 @@ from ifgan.generators.mixing import draw_w, spread
 from ifgan.graph import sampler_settings
 from ifgan.identities import generator_weights
 from ifgan.layers import Layers, row_groups
-from ifgan.ranges import one_of
+from ifgan.ranges import in_range, one_of
 from ifgan.schema import ALIGNMENTS, Config
 from ifgan.seeds import seeds_to_z
 
@@ -61,9 +61,27 @@ class LoadedGenerator:
     def z_to_w(
         self, z: Tensor | NDArray[np.floating], *, psi: float = 1.0, cutoff: int | None = None
     ) -> Tensor:
-        """Map (N, Dz) latents to (N, R, D) w; untruncated unless ``psi`` says otherwise."""
+        """Map latents to w.
+
+        Parameters
+        ----------
+        z : (N, Dz), standard normal; normalised inside.
+        psi, cutoff : truncation towards ``w_avg``, psi from -2 to 2, of the first ``cutoff`` rows
+            (None: of all); 1 is none.
+
+        Returns
+        -------
+        (N, R, D) float32, row i of z alone deciding row i.
+        """
         z_NDz = self._here(z)
-        w_NRD = self.network.mapping(z_NDz)
+        if z_NDz.ndim != 2 or z_NDz.shape[1] != self.network.z_dim:
+            raise ValueError(
+                f"z must have shape (N, {self.network.z_dim}); got {tuple(z_NDz.shape)}"
+            )
+        return self._truncated(self.network.mapping(z_NDz), psi, cutoff)
+
+    def _truncated(self, w_NRD: Tensor, psi: float, cutoff: int | None) -> Tensor:
+        in_range("psi", psi, low=-2.0, high=2.0)
         return truncate(w_NRD, self.w_avg, psi=psi, cutoff=cutoff)
 
     def synthesize(self, w: Tensor | NDArray[np.floating]) -> Tensor:
@@ -105,7 +123,9 @@ class LoadedGenerator:
 
         Parameters
         ----------
-        psi, cutoff : truncation; None: psi by the convention of the weights, all rows.
+        seeds : whole numbers from 0 to 2**32 - 1, one for each face.
+        psi, cutoff : truncation, psi from -2 to 2, of the first ``cutoff`` rows of w; None: psi
+            by the convention of the weights, all rows.
         align, mixing : as ``sampler.align`` and ``sampler.mixing``.
 
         Returns
@@ -115,7 +135,7 @@ class LoadedGenerator:
         groups = row_groups(self.network.num_ws, mixing=mixing)
         w_NRD = spread(draw_w(self.network, seeds, groups), groups)
         strength = self.psi if psi is None else psi
-        w_NRD = truncate(w_NRD, self.w_avg, psi=strength, cutoff=cutoff)
+        w_NRD = self._truncated(w_NRD, strength, cutoff)
         return self.synthesize(align_rows(w_NRD, self.w_avg, align=_known(align)))
 
     def edit(
@@ -172,7 +192,7 @@ class LoadedGenerator:
 
         def final(w_NRD: Tensor) -> Tensor:
             strength = 1.0 if psi is None else psi
-            truncated = truncate(w_NRD, self.w_avg, psi=strength, cutoff=cutoff)
+            truncated = self._truncated(w_NRD, strength, cutoff)
             return align_rows(truncated, self.w_avg, align=_known(align or "none"))
 
         given: Any = self.seeds_to_z(cast(Sequence[int], latents)) if drawn else latents
@@ -196,7 +216,7 @@ class LoadedGenerator:
 
 
 def load_generator(
-    name_or_path: str, *, device: str = "auto", **options: object
+    name_or_path: str | Path, *, device: str = "auto", **options: object
 ) -> LoadedGenerator:
     """Load a generator by a name of ``conf/generator`` or by a file.
 
@@ -206,6 +226,11 @@ def load_generator(
         path, ``https://`` or ``gs://``.
     device : "auto" (CUDA when present, else the CPU), "cpu" or "cuda".
     options : options of the generator's group: ``resolution``, ``class_label``, ``precision``, …
+
+    Returns
+    -------
+    The generator. Latents are float32 without unit: z is standard normal, w in units of the
+    network's own; images are in [-1, 1], black to white, in the order red, green, blue.
 
     Raises
     ------
@@ -222,7 +247,7 @@ def load_generator(
     return LoadedGenerator(network, config.generator.psi)
 
 
-def generator_digest(digest_name_or_path: str) -> str:
+def generator_digest(digest_name_or_path: str | Path) -> str:
     """Identity of a generator's weights: of a name or a file as ``load_generator`` takes them.
 
     Raises
@@ -230,21 +255,19 @@ def generator_digest(digest_name_or_path: str) -> str:
     UserError
         If it is neither these nor a digest.
     """
-    if re.fullmatch(r"[0-9a-f]{64}|toyfaces-\d+-\d+", digest_name_or_path):
-        return digest_name_or_path
+    if re.fullmatch(r"[0-9a-f]{64}|toyfaces-\d+-\d+", given := str(digest_name_or_path)):
+        return given
     return generator_weights(_configured(digest_name_or_path, {}))[0]
 
 
-def _configured(name_or_path: str, options: Mapping[str, object]) -> Config:
-    from ifgan.compose import compose_config
+def _configured(name_or_path: str | Path, options: Mapping[str, object]) -> Config:
+    from ifgan.compose import compose_config, quoted
 
-    is_file = "." in name_or_path or "/" in name_or_path
-    chosen = (
-        ["generator=checkpoint", f"generator.path='{name_or_path}'"]
-        if is_file
-        else [f"generator={name_or_path}"]
-    )
-    return compose_config([*chosen, *(f"generator.{k}={v}" for k, v in options.items())])
+    given = str(name_or_path)
+    chosen = [f"generator={given}"]
+    if isinstance(name_or_path, Path) or "." in given or "/" in given:
+        chosen = ["generator=checkpoint", f"generator.path={quoted(given)}"]
+    return compose_config([*chosen, *(f"generator.{k}={quoted(v)}" for k, v in options.items())])
 
 
 def _known(align: str) -> str:

@@ -6,24 +6,32 @@ write, and the command line that meets them.
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 import struct
-import subprocess
-import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ifgan import convert
+from ifgan.compose import compose_config
 from ifgan.errors import UserError
-from ifgan.generators.checkpoint import METADATA_KEY, read_checkpoint
+from ifgan.generators.checkpoint import read_checkpoint
+from ifgan.header import METADATA_KEY
+from ifgan.identities import identify
+from ifgan.interface import load_generator
 from tests import small_network
-from tests.conftest import CHECKOUT, Shell
+from tests.conftest import Shell
+from tests.pickles.stand_ins import checkpoint, fixture, pickled, snapshot
 
 NAN, INF = float("nan"), float("inf")
 WRONG_IN_BOTH: list[tuple[str, Any, str]] = [
@@ -137,42 +145,151 @@ def test_weights_of_a_classifier_are_no_generator(tmp_path: Path) -> None:
     assert "of another program" in refusal(path)
 
 
+def foreign(networks: dict[str, Path]) -> dict[str, tuple[bytes, str]]:
+    """Files that are no network, each with a phrase of the reason."""
+    network = networks["stylegan3"].read_bytes()
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}.")
+    classifier = safetensors.torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)})
+    everything = snapshot(*fixture("stylegan3_t_32"))
+    attack = b"\x80\x04cposix\nsystem\n(X\x05\x00\x00\x00touchtR."
+    return {
+        "empty.pkl": (b"", "is empty"),
+        "notes.pkl": (b"these are not weights\n" * 9, "not a pickle of protocol 2 to 5"),
+        "error.pkl": (b"<!DOCTYPE html><html>Sign in", "not a pickle of protocol 2 to 5"),
+        "state.pkl": (zipped.getvalue(), "not a pickle of protocol 2 to 5"),
+        "discriminator.pkl": (pickled({"D": everything["D"]}), "as G_ema; it has D"),
+        "wrong_half.pkl": (pickled({"G_ema": everything["D"]}), "neither StyleGAN2 nor StyleGAN3"),
+        "gray.pkl": (checkpoint(img_channels=1), "images of 1 channels"),
+        "half.PKL": (checkpoint()[:20_000], "ends too early"),
+        "attack": (attack, "names the global 'posix.system'"),
+        "empty.safetensors": (b"", "less than 8 bytes"),
+        "half.safetensors": (network[: len(network) // 2], "bytes instead of"),
+        "longer.safetensors": (network + b"x", "bytes instead of"),
+        "classifier.safetensors": (classifier, "of another program"),
+        "nested.safetensors": (struct.pack("<Q", 10**6) + b"[" * 10**6, "header is damaged"),
+        "face.png": (b"\x89PNG\r\n\x1a\n" + bytes(64), "no header of safetensors"),
+        "torch.pt": (zipped.getvalue(), "no header of safetensors"),
+        "random": (np.random.RandomState(0).bytes(9999), "no header of safetensors"),
+    }
+
+
+NAMES = (
+    *("empty.pkl", "notes.pkl", "error.pkl", "state.pkl", "discriminator.pkl", "wrong_half.pkl"),
+    *("gray.pkl", "half.PKL", "attack", "empty.safetensors", "half.safetensors"),
+    *("longer.safetensors", "classifier.safetensors", "nested.safetensors", "face.png"),
+    *("torch.pt", "random"),
+)
+#: Those that the whole command line meets: a kind of refusal each.
+OF_THE_SHELL = ("discriminator.pkl", "attack", "half.safetensors", "classifier.safetensors")
+
+
+@pytest.fixture
+def file(networks: dict[str, Path], tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    path: Path = tmp_path / request.param
+    path.write_bytes(foreign(networks)[path.name][0])
+    return path
+
+
+def test_every_foreign_file_is_tried(networks: dict[str, Path]) -> None:
+    assert set(foreign(networks)) == set(NAMES) > set(OF_THE_SHELL)
+
+
+@pytest.mark.parametrize("file", NAMES, indirect=True)
+def test_what_is_no_generator_is_refused_by_name_in_python_and_when_converted(
+    networks: dict[str, Path],
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("IFGAN_STORE", str(file.parent / "store"))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError) as caught:
+        load_generator(f"{file.parent}/{file.name}", device="cpu")
+    line = str(caught.value)
+    assert line.startswith("generator.path must") and line.isprintable()
+    assert f"'{file}'" in line and foreign(networks)[file.name][1] in line
+    with pytest.raises(SystemExit) as left:
+        convert.main([str(file), str(file.parent / "out.safetensors")])
+    out, err = capsys.readouterr()
+    assert (left.value.code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("IN must") and f"'{file}'" in err
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
+    assert not [*file.parent.rglob("*.safetensors*.tmp"), *file.parent.glob("out*")]
+    assert not [*file.parent.glob("store/weights/*.safetensors")]
+
+
+@pytest.mark.parametrize("file", OF_THE_SHELL, indirect=True)
+def test_the_command_refuses_in_one_line_before_anything_runs(
+    networks: dict[str, Path], shell: Shell, file: Path
+) -> None:
+    done = shell.run("generator=checkpoint", f"generator.path={file.name}")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("error: generator.path must")
+    assert foreign(networks)[file.name][1] in done.stderr
+    assert not [*shell.store.glob("blocks/*"), *shell.store.glob("*/node.json")]
+
+
+def test_a_full_disk_leaves_no_half_of_a_converted_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the size of files does what a full disk does."""
+    monkeypatch.setenv("IFGAN_STORE", str(tmp_path / "store"))
+    (tmp_path / "net.pkl").write_bytes(checkpoint())
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"^store: .*\.safetensors can't be written \(File too"):
+            load_generator(str(tmp_path / "net.pkl"), device="cpu")
+        with pytest.raises(SystemExit) as left:
+            convert.main([str(tmp_path / "net.pkl"), str(tmp_path / "out.safetensors")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    out, err = capsys.readouterr()
+    assert (left.value.code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("OUT must be a file that can be written") and "File too large" in err
+    names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in names if not name.endswith(".lock")} == {"net.pkl"}
+    assert load_generator(str(tmp_path / "net.pkl"), device="cpu").network.img_resolution == 32
+
+
+def test_a_directory_is_no_checkpoint(tmp_path: Path) -> None:
+    for ending in ("", ".pkl", ".safetensors"):
+        folder = tmp_path / f"net{ending}"
+        folder.mkdir()
+        with pytest.raises(UserError, match=r"^generator\.path must be an existing file"):
+            load_generator(str(folder))
+
+
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "label", "complaint"),
     [
-        ("empty.pkl", b""),
-        ("notes.pkl", b"these are not weights\n" * 9),
-        ("face.png", b"\x89PNG\r\n\x1a\n" + bytes(64)),
-        ("torch.pt", b"PK\x03\x04" + bytes(64)),
-        ("empty.safetensors", b""),
-        ("random.safetensors", bytes(range(256))),
+        ("stylegan3_t_cond_64", None, "must be a class in [0, 4) because"),
+        ("stylegan3_t_cond_64", 4, "must be a class in [0, 4) because"),
+        ("stylegan2_cond_64", -1, "must be a class in [0, "),
+        ("stylegan2_32", 0, "must be unset because this network is unconditional"),
+        ("stylegan3_t_cond_64", 3, None),
+        ("stylegan2_32", None, None),
     ],
 )
-def test_the_command_line_says_in_one_line_what_is_no_checkpoint(
-    tmp_path: Path, name: str, content: bytes
+def test_a_label_is_held_against_the_classes_before_anything_runs(
+    tmp_path: Path, name: str, label: int | None, complaint: str | None
 ) -> None:
-    (tmp_path / name).write_bytes(content)
-    code = f"""
-import sys
-from ifgan.errors import UserError
-from ifgan.interface import load_generator
-try:
-    load_generator({name!r})
-except UserError as error:
-    sys.exit(f"error: {{error}}")
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(CHECKOUT), "PATH": ""},
-        capture_output=True,
-        text=True,
-        check=False,
+    (tmp_path / "net.pkl").write_bytes(checkpoint(name))
+    given = "null" if label is None else label
+    config = compose_config(
+        [
+            *("generator=checkpoint", f"generator.path={tmp_path / 'net.pkl'}"),
+            *(f"generator.class_label={given}", f"store={tmp_path / 'store'}"),
+        ]
     )
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1, done.stderr
-    assert name in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == [name]
+    if complaint is None:
+        assert identify(config).generator_file is not None
+        return
+    with pytest.raises(UserError, match=r"^generator\.class_label") as caught:
+        identify(config)
+    assert complaint in str(caught.value)
 
 
 @pytest.mark.parametrize(

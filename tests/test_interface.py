@@ -10,6 +10,7 @@ import torch
 
 import ifgan
 from ifgan.errors import UserError
+from ifgan.files import sha256
 from ifgan.images import to_uint8
 from tests import small_network
 
@@ -63,3 +64,34 @@ def test_pixels_are_those_of_a_run() -> None:
     alone = to_uint8(generator.sample([7]))
     among = to_uint8(generator.sample(range(20)))
     np.testing.assert_array_equal(alone[0], among[7])
+
+
+@pytest.mark.parametrize("name", ["it's a net.safetensors", "a,b=c [1].safetensors", "net\\'s"])
+def test_a_path_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    small_network.write(path)
+    loaded = ifgan.load_generator(path, device="cpu", class_label=None, sha256=sha256(path))
+    assert loaded.digest == sha256(path)
+
+
+@pytest.mark.parametrize("psi", [2.5, -3.0, float("nan"), float("inf")])
+def test_truncation_out_of_range_is_refused(psi: float) -> None:
+    generator = ifgan.load_generator("toyfaces", device="cpu")
+    with pytest.raises(UserError, match=r"^psi must be in the range \[-2.0, 2.0\]"):
+        generator.sample([0], psi=psi)
+    with pytest.raises(UserError, match=r"^psi must be in the range"):
+        generator.z_to_w(generator.seeds_to_z([0]), psi=psi)
+
+
+@pytest.mark.parametrize("cutoff", [0, -1, 9])
+def test_a_cutoff_beyond_the_rows_is_refused(cutoff: int) -> None:
+    generator = ifgan.load_generator("toyfaces", device="cpu")
+    with pytest.raises(UserError, match=r"truncation_cutoff must be from 1 to .* 8 rows"):
+        generator.sample([0], cutoff=cutoff)
+
+
+def test_latents_of_another_shape_are_refused() -> None:
+    generator = ifgan.load_generator("toyfaces", device="cpu")
+    for shape in ((512,), (2, 18), (1, 8, 512)):
+        with pytest.raises(ValueError, match=r"z must have shape \(N, 512\); got"):
+            generator.z_to_w(np.zeros(shape))

@@ -19,6 +19,7 @@ LAYERS = (
         "ifgan.backends",
         "ifgan.paths",
         "ifgan.files",
+        "ifgan.header",
         "ifgan.locks",
         "ifgan.parallel",
         "ifgan.workers",

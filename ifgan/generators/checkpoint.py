@@ -24,12 +24,9 @@ from ifgan.errors import UserError, choices
 from ifgan.generators.base import Generator
 from ifgan.generators.families import FAMILIES, NetworkSettings, family_of
 from ifgan.generators.network import HALVES
+from ifgan.header import FORMAT, METADATA_KEY, VERSION, read_header
+from ifgan.header import refused as _refused
 from ifgan.specs import PRECISIONS
-
-FORMAT = "ifgan-generator"
-VERSION = 1
-#: The header's one key. The library writes several in random order, and bytes would differ.
-METADATA_KEY = "ifgan"
 
 
 def write_checkpoint(
@@ -82,9 +79,9 @@ def read_checkpoint(path: str | Path) -> tuple[NetworkSettings, dict[str, Tensor
         raise UserError(
             f"generator.path must name an existing .safetensors file; got '{path}'. Check the path."
         )
+    settings = _settings(path, read_header(path))
     try:
         with safe_open(path, framework="pt") as file:
-            settings = _settings(path, file.metadata() or {})
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise _refused(path, f"a file that cannot be read ({error})") from None
@@ -165,28 +162,11 @@ def _device(name: str | torch.device) -> torch.device:
     return device
 
 
-def _refused(path: Path, received: str) -> UserError:
-    received = " ".join(received.split())
-    return UserError(
-        f"generator.path must be a network in {FORMAT} layout, version {VERSION}; "
-        f"'{path}' is {received}. Convert the original again with `python -m ifgan.convert`."
-    )
-
-
-def _settings(path: Path, metadata: Mapping[str, str]) -> NetworkSettings:
-    if METADATA_KEY not in metadata:
-        raise _refused(path, "a safetensors file of another program")
-    try:
-        header = json.loads(metadata[METADATA_KEY])
-        layout = (header["format"], header["version"])
-        family, options = header["family"], header["settings"]
-    except (ValueError, KeyError, TypeError):
-        raise _refused(path, "one whose header is not understood") from None
-    if layout != (FORMAT, VERSION):
-        raise _refused(path, f"of layout {layout[0]}, version {layout[1]}")
+def _settings(path: Path, header: Mapping[str, Any]) -> NetworkSettings:
+    family, options = header["family"], header["settings"]
     if str(family) not in FAMILIES:
         raise UserError(
-            f"generator.path '{path}' holds a network of family '{family}', which is not "
+            f"generator.path '{path}' holds a network of family {ascii(family)[:80]}, which is not "
             f"supported. {choices(FAMILIES, str(family))}"
         )
     try:

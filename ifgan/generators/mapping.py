@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ifgan.errors import UserError
 from ifgan.generators.base import GROUP
 from ifgan.generators.bounds import check_bounds
+from ifgan.header import check_class_label
 
 LRELU_SLOPE = 0.2
 LRELU_GAIN = math.sqrt(2.0)  # keeps the mean square of a standard normal
@@ -177,18 +178,11 @@ def map_latents(
         such class.
     """
     device, num_classes = network.w_avg.device, network.c_dim
-    if not num_classes and (c_NC is not None or class_label is not None):
-        raise UserError(
-            "generator.class_label must be unset because this network is unconditional; "
-            "got a label. Remove generator.class_label."
-        )
+    if not num_classes and c_NC is not None:
+        raise UserError("this network is unconditional and takes no labels; give latents alone")
+    if c_NC is None:
+        check_class_label(num_classes, class_label)
     if num_classes and c_NC is None:
-        if class_label is None or not 0 <= class_label < num_classes:
-            raise UserError(
-                f"generator.class_label must be a class in [0, {num_classes}) because this "
-                f"network is conditional; got {'none' if class_label is None else class_label}. "
-                "Set generator.class_label."
-            )
         c_NC = torch.zeros(len(z_NDz), num_classes, device=device)
         c_NC[:, class_label] = 1.0
     labels = None if c_NC is None else c_NC.to(device, torch.float32)

@@ -23,7 +23,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ifgan.errors import UserError
 from ifgan.generators.bounds import check_bounds
 from ifgan.generators.mapping import (
     LRELU_GAIN,
@@ -55,9 +54,9 @@ class StyleGAN2Settings:
 
     def __post_init__(self) -> None:
         if self.architecture != "skip":
-            raise UserError(
-                "generator.checkpoint must hold a StyleGAN2 network of architecture skip, as every "
-                f"published face network is; got '{self.architecture}'. Choose another checkpoint."
+            raise ValueError(
+                "architecture must be skip, as that of every published face network is, "
+                f"not '{self.architecture}'"
             )
         check_bounds(self)
         if self.img_resolution < 4 or not math.log2(self.img_resolution).is_integer():

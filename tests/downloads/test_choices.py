@@ -16,6 +16,7 @@ from ifgan.files import sha256
 from ifgan.identities import identify
 from ifgan.schema import Checkpoint, Config
 from launchers import merged
+from tests import small_network
 from tests.conftest import Shell
 from tests.downloads.conftest import CONTENT, DIGEST
 from tests.downloads.server import Served
@@ -75,17 +76,19 @@ def test_a_digest_that_is_none_is_refused(given: str) -> None:
 
 
 def test_a_downloaded_network_enters_the_graph_by_its_bytes(served: Served, tmp_path: Path) -> None:
+    small_network.write(tmp_path / "net.safetensors")
+    served.content = (tmp_path / "net.safetensors").read_bytes()
+    digest = sha256(tmp_path / "net.safetensors")
     config = composed(
         "generator=checkpoint",
         f"generator.path={served.url}/net.safetensors",
-        f"generator.sha256='{DIGEST}'",
+        f"generator.sha256='{digest}'",
         f"store={tmp_path / 'store'}",
     )
     identities = identify(config)
-    assert identities.generator_digest == DIGEST
+    assert identities.generator_digest == digest
     file = identities.generator_file
-    assert file and file.sha256 == sha256(Path(file.path)) == DIGEST
-    assert Path(file.path).read_bytes() == CONTENT
+    assert file and file.sha256 == sha256(Path(file.path)) == digest
     assert Path(file.path).is_relative_to(tmp_path / "store" / "downloads")
 
 
@@ -94,12 +97,15 @@ def test_a_pickle_is_converted_once_for_the_same_bytes(
 ) -> None:
     converted = []
 
-    def convert(source: Path, target: Path) -> None:
+    small_network.write(tmp_path / "net.safetensors")
+
+    def convert(source: Path, target: Path, *, option: str) -> None:
+        assert option == "generator.path"
         converted.append(source)
-        target.write_bytes(b"converted")
+        target.write_bytes((tmp_path / "net.safetensors").read_bytes())
 
     monkeypatch.setattr("ifgan.convert.convert", convert)
-    for name in ("one.pkl", "same.pkl"):
+    for name in ("one.pkl", "same.PKL"):
         (tmp_path / name).write_bytes(CONTENT)
         file = identify(
             composed(

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from ifgan.errors import UserError
 from ifgan.generators.checkpoint import (
-    METADATA_KEY,
     load_generator_file,
     read_checkpoint,
     write_checkpoint,
 )
+from ifgan.header import METADATA_KEY
 from tests.generators.reference import NAMES, Reference, load, relative_error
 
 

@@ -81,6 +81,20 @@ OPERATIONS: dict[str, Case] = {
         "sets the state",
     ),
     "BUILD of a module": (a.file(a.module() + a.mapping(build=b"N") + b"b"), "sets the state"),
+    "BUILD that would set __dict__ and slots": (
+        a.file(b"]" + a.group(a.mapping(__class__=b"N"), a.mapping(__dict__=b"N")) + b"b"),
+        "sets the state",
+    ),
+    "BUILD of a tensor": (
+        a.file(
+            a.tensor(a.group(b"K\x02"), a.group(b"K\x01")) + a.mapping(__setstate__=b"N") + b"b"
+        ),
+        "sets the state",
+    ),
+    "a module whose attributes are methods": (
+        a.generator(a.module(__setstate__=a.name("os", "system"), __reduce__=b"N")),
+        "'os.system'",
+    ),
     "BUILD of text": (a.file(a.text("build") + b"}b"), "sets the state"),
     "a call of text": (a.file(a.text("os.system") + a.group(COMMAND) + b"R"), "no global"),
     "a call without a tuple": (a.file(a.name("numpy", "dtype") + b"]R"), "'numpy.dtype'"),
@@ -119,6 +133,30 @@ OPERATIONS: dict[str, Case] = {
     ),
 }
 
+_WAYS = """
+builtins.__import__ builtins.open builtins.compile builtins.setattr builtins.object
+importlib.import_module runpy.run_path marshal.loads types.CodeType types.FunctionType
+operator.attrgetter operator.methodcaller functools.partial functools.reduce
+copyreg._reconstructor copyreg.__newobj__ copy_reg._reconstructor
+subprocess.Popen pty.spawn ctypes.CDLL shutil.rmtree socket.create_connection
+code.interact pdb.run timeit.timeit cProfile.run webbrowser.open pip.main
+_pickle.loads _pickle.Unpickler dill.loads joblib.load cloudpickle.loads
+numpy.load numpy.testing._private.utils.runstring numpy.f2py.crackfortran.getlincoef
+torch.load torch.jit.load torch.hub.load torch._utils._rebuild_tensor
+torch._tensor._rebuild_from_type_v2 torch._utils._rebuild_wrapper_subclass
+torch.storage.UntypedStorage torch.storage._load_from_bytes.__globals__
+torch_utils.persistence._src_to_module torch_utils.persistence.import_hook
+torch_utils.persistence.exec dnnlib.util.call_func_by_name dnnlib.util.open_url
+collections.OrderedDict.fromkeys collections.defaultdict __main__.Generator
+"""
+
+#: Other names that loaders have been attacked by, or that lead out of an accepted module.
+NAMED: dict[str, Case] = {
+    full: (a.generator(a.call(module, attribute, COMMAND)), f"names the global '{full}'")
+    for full in _WAYS.split()
+    for module, _, attribute in [full.rpartition(".")]
+}
+
 #: Damage: stacks, lengths and containers that no pickler writes.
 DAMAGED: dict[str, Case] = {
     "nothing": (b"", "is empty"),
@@ -132,6 +170,8 @@ DAMAGED: dict[str, Case] = {
     "protocol 1": (b"\x80\x01}.", "not a pickle of protocol 2"),
     "protocol 6": (b"\x80\x06}.", "not a pickle of protocol 2"),
     "an archive": (a.archive(), "not a pickle of protocol 2"),
+    "a memo of nothing": (a.file(b"r\xff\xff\xff\xff"), "empty stack"),
+    "a memo far away": (a.file(b"]r\xff\xff\xff\xff"), "no mapping of networks"),
     "a value that is not held": (a.file(b"h\x07"), "refers to value 7"),
     "a long reference": (a.file(b"j\xff\xff\xff\xff"), "refers to value 4294967295"),
     "bytes of 2^62": (a.file(b"\x8e" + HUGE), "ends too early"),
@@ -348,4 +388,11 @@ BOMBS: dict[str, Case] = {
     ),
 }
 
-ALL = {"live": LIVE, "operations": OPERATIONS, "damaged": DAMAGED, "values": VALUES, "bombs": BOMBS}
+ALL = {
+    "live": LIVE,
+    "operations": OPERATIONS,
+    "named": NAMED,
+    "damaged": DAMAGED,
+    "values": VALUES,
+    "bombs": BOMBS,
+}

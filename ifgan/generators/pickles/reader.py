@@ -27,12 +27,15 @@ MAX_PARTS = 10_000  # modules and tensors of one network; the largest has about 
 MAX_NAME = 256
 
 
-def read_pickle_checkpoint(path: str | Path) -> tuple[NetworkSettings, dict[str, Tensor]]:
+def read_pickle_checkpoint(
+    path: str | Path, *, option: str = "generator.path"
+) -> tuple[NetworkSettings, dict[str, Tensor]]:
     """Read the generator of a checkpoint by NVIDIA; nothing in the file is executed.
 
     Parameters
     ----------
     path : a `.pkl` of StyleGAN3, StyleGAN2-ADA (PyTorch) or StyleGAN2 in their format.
+    option : the option that ``path`` comes from, for messages.
 
     Returns
     -------
@@ -46,18 +49,16 @@ def read_pickle_checkpoint(path: str | Path) -> tuple[NetworkSettings, dict[str,
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(
-            f"checkpoint must name an existing .pkl file; got '{path}'. Check the path."
-        )
+        raise UserError(f"{option} must name an existing .pkl file; got '{path}'. Check the path.")
     try:
         return _read(_mapped(path))
     except OSError as error:
         raise UserError(
-            f"checkpoint must name a readable .pkl file; '{path}' is not: {error.strerror}."
+            f"{option} must name a readable .pkl file; '{path}' is not: {error.strerror}."
         ) from None
     except RefusedError as refusal:
         raise UserError(
-            "checkpoint must be a StyleGAN2 or StyleGAN3 .pkl as NVIDIA publishes them; "
+            f"{option} must be a StyleGAN2 or StyleGAN3 .pkl as NVIDIA publishes them; "
             f"'{path}' {refusal.reason}. {refusal.remedy}"
         ) from None
 
