@@ -58,6 +58,13 @@ class Store:
                 self.root,
                 kind,
             )
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what a run left that was killed between publishing a node and clearing up."""
+        for leftover in self.root.glob(".scratch/*"):
+            if (self.root / leftover.name.rpartition("-")[0] / _RECORD).exists():
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def find(self, node: Node) -> Path | None:
         """The finished artifacts of a node, checked; None where there are none."""

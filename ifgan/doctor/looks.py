@@ -92,8 +92,8 @@ def look_at_docker() -> Finding:
     code, said = output_of("docker", "version", "--format", "{{.Server.Version}}")
     if code == 0:
         return Finding("docker", Mark.OK, f"daemon {said}")
-    answer = "there is no docker" if code is None else last_line(said).partition(". Is")[0]
-    return Finding("docker", Mark.MISSING, f"{answer}: start Docker, or install it")
+    answer = last_line(said).partition(". Is ")[0]
+    return Finding("docker", Mark.MISSING, f"{answer}. Start Docker, or install it.")
 
 
 def look_at_local_image(backend: Docker, step: str) -> Finding:

@@ -18,6 +18,8 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from ifgan.blas import one_thread_each
+
 
 @dataclass(frozen=True)
 class Request:
@@ -115,6 +117,9 @@ class FaultServer:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
+        # What is executed runs in threads, where the limit that fits need can't be set.
+        self._one_thread = one_thread_each()
+        self._one_thread.__enter__()
         self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         # A short poll: leaving waits for the end of one.
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
@@ -131,6 +136,7 @@ class FaultServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self._one_thread.__exit__(None, None, None)
         if self._bug is not None and error is None:
             raise self._bug
 

@@ -20,7 +20,6 @@ import yaml  # type: ignore[import-untyped]
 
 from ifgan import step
 from ifgan.backends import ACCELERATORS
-from ifgan.blas import one_thread_each
 from tests.launchers import ir
 from tests.launchers.fault_server import FaultServer, Refused, Request
 from tests.launchers.vertex_jobs import NUMBER, Cache, Job, Play
@@ -76,9 +75,6 @@ class VertexServer(FaultServer):
 
     def __enter__(self) -> Self:
         self._mount = step._MOUNTS["gs://"]
-        # Jobs run in threads, where the limit that fits need can't be set.
-        self._one_thread = one_thread_each()
-        self._one_thread.__enter__()
         if self.buckets is not None:
             step._MOUNTS["gs://"] = f"{self.buckets}/"
         return super().__enter__()
@@ -91,7 +87,6 @@ class VertexServer(FaultServer):
     ) -> None:
         for job in self.jobs.values():
             job.join()
-        self._one_thread.__exit__(None, None, None)
         step._MOUNTS["gs://"] = self._mount
         super().__exit__(kind, error, traceback)
 
