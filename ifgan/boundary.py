@@ -21,8 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan.boundary_checks import check_latents, require
+from ifgan.boundary_files import read, write
+from ifgan.conditions import conditional
 from ifgan.errors import UserError
-from ifgan.files import read_json, write_json
 from ifgan.layers import Layers
 from ifgan.reach import Reach
 from ifgan.styles import Channel
@@ -57,19 +59,15 @@ class Boundary:
 
     def write(self, folder: Path) -> None:
         """Write ``boundary.npy``, as every InterFaceGAN tool reads it, and ``boundary.json``."""
-        np.save(folder / "boundary.npy", self.normal)
-        meaning = {
-            "format": "ifgan-boundary/1",
-            "attribute": self.attribute,
-            "space": self.space,
-            "intercept": self.intercept,
-            "distance": "latents @ boundary.T + intercept, in latent units of the space",
-            **self.provenance,
-        }
-        write_json(folder / "boundary.json", meaning)
-        if self.channels:
-            ranked = [dataclasses.asdict(channel) for channel in self.channels]
-            write_json(folder / "channels.json", {"channels": ranked})
+        write(
+            folder,
+            self.normal,
+            attribute=self.attribute,
+            space=self.space,
+            intercept=self.intercept,
+            provenance=self.provenance,
+            channels=self.channels,
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Boundary:
@@ -80,35 +78,7 @@ class Boundary:
         UserError
             If there is no boundary, or no ``boundary.json`` that says what it means.
         """
-        path = Path(path).expanduser()
-        if (path / "boundary" / "boundary.npy").is_file():
-            path = path / "boundary"
-        normal_file = path / "boundary.npy" if path.is_dir() else path
-        try:
-            meaning = read_json(normal_file.with_suffix(".json"))
-            normal = np.load(normal_file, allow_pickle=False)
-            del meaning["format"], meaning["distance"]
-            ranked = normal_file.with_name("channels.json")
-            channels = read_json(ranked)["channels"] if ranked.exists() else []
-            boundary = cls(
-                meaning.pop("attribute"),
-                meaning.pop("space"),
-                normal,
-                float(meaning.pop("intercept")),
-                meaning,
-                tuple(Channel(**channel) for channel in channels),
-            )
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise UserError(
-                f"{path} does not hold a boundary ({error}). Give a run directory, or boundary.npy "
-                "beside its boundary.json."
-            ) from error
-        if normal.ndim != 2 or normal.shape[0] != 1 or abs(np.linalg.norm(normal) - 1) > 1e-3:
-            raise UserError(
-                f"{normal_file} must be (1, D) with unit norm. Got shape {normal.shape} "
-                f"and norm {np.linalg.norm(normal):.3g}."
-            )
-        return boundary
+        return cls(**read(path))
 
     def distance(
         self, latents: Array, *, layers: Layers | None = None, row0: bool | None = None
@@ -133,7 +103,7 @@ class Boundary:
         ValueError
             If D differs: "latents have 18 dimensions; boundary 'smile' lives in W with 512".
         """
-        self._check(latents)
+        check_latents(self, latents)
         rows: list[int] = []
         if latents.ndim == 3:
             rows = self.reach.rows(latents.shape[1], layers=layers, row0=row0)
@@ -183,7 +153,7 @@ class Boundary:
         if to is not None:
             at_N = self.distance(latents, layers=layers, row0=row0)
             step_N = (np.asarray(to) - at_N) / self.slope(direction_D)
-        self._check(latents)
+        check_latents(self, latents)
         rows: list[int] = []
         if self.space == "w":
             num_ws = latents.shape[1] if latents.ndim == 3 else self.reach.num_ws
@@ -236,23 +206,24 @@ class Boundary:
         """The rows of w and the styles that an edit moves."""
         return Reach.of(self.provenance)
 
-    def _check(self, latents: Array) -> None:
-        dimensions = self.normal.shape[1]
-        if latents.ndim not in ((2, 3) if self.space == "w" else (2,)):
-            raise UserError(
-                f"boundary '{self.attribute}' takes latents of shape (N, {dimensions})"
-                f"{' or (N, rows, D)' if self.space == 'w' else ''}. Got shape {latents.shape}."
-            )
-        if latents.shape[-1] != dimensions:
-            raise UserError(
-                f"latents have {latents.shape[-1]} dimensions; boundary '{self.attribute}' lives "
-                f"in {self.space.upper()} with {dimensions}"
-            )
-        if latents.ndim == 3 and self.reach.num_ws not in (1, latents.shape[1]):
-            raise UserError(
-                f"latents have {latents.shape[1]} rows; boundary '{self.attribute}' is of a "
-                f"generator with {self.reach.num_ws}"
-            )
+    def conditioned_on(self, *others: Boundary | str | Path) -> Boundary:
+        """This boundary given others: a step along it leaves their distances as they are.
+
+        The normal is projected off all of theirs at once; distance 0 stays where it is for latents
+        of average conditions, see ``ifgan.conditions``.
+
+        Parameters
+        ----------
+        others : boundaries, or where ``load`` finds them; their order has no part in the result.
+
+        Raises
+        ------
+        UserError
+            If one is of another space, width or generator, or is nearly this boundary or another
+            of the conditions; or this one is conditional already, which would leave a residue.
+        """
+        given = [o if isinstance(o, Boundary) else Boundary.load(o) for o in others]
+        return conditional(self, given)
 
     def allowing(self, digest: str, *, name: str = "") -> Boundary:
         """This boundary, allowed on one more generator: a fine-tuned descendant of its own.
@@ -276,16 +247,4 @@ class Boundary:
         UserError
             If ``digest`` is that of another.
         """
-        own = self.provenance.get("generator", {})
-        allowed = [own, *self.provenance.get("allowed_generators", ())]
-        if digest not in [entry.get("generator_digest") for entry in allowed]:
-            raise UserError(
-                f"boundary '{self.attribute}' was found on {own.get('generator', 'a generator')} "
-                f"({_short(own.get('generator_digest', 'unknown'))}), not on this generator "
-                f"({_short(digest)}). If this one is fine-tuned from that, allow it by "
-                f"allow_generator={digest}."
-            )
-
-
-def _short(digest: str) -> str:
-    return digest if len(digest) <= 32 else f"{digest[:12]}…"
+        require(self, digest)

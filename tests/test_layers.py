@@ -31,7 +31,15 @@ LAYERS = (
         "ifgan.specs",
         "ifgan.schema",
     ),
-    ("ifgan.graph", "ifgan.artifacts", "ifgan.boundary", "ifgan.progress"),
+    (
+        "ifgan.graph",
+        "ifgan.artifacts",
+        "ifgan.boundary",
+        "ifgan.boundary_checks",
+        "ifgan.boundary_files",
+        "ifgan.conditions",
+        "ifgan.progress",
+    ),
     (
         "ifgan.store",
         "ifgan.downloads",

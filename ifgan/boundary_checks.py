@@ -1,0 +1,69 @@
+"""What a boundary refuses: latents of another shape, another generator, conditions elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ifgan.errors import UserError
+
+if TYPE_CHECKING:
+    from ifgan.boundary import Boundary
+
+
+def check_latents(boundary: Boundary, latents: NDArray[np.floating[Any]]) -> None:
+    """Refuse latents of a shape that the boundary's space does not have."""
+    dimensions = boundary.normal.shape[1]
+    if latents.ndim not in ((2, 3) if boundary.space == "w" else (2,)):
+        raise UserError(
+            f"boundary '{boundary.attribute}' takes latents of shape (N, {dimensions})"
+            f"{' or (N, rows, D)' if boundary.space == 'w' else ''}. Got shape {latents.shape}."
+        )
+    if latents.shape[-1] != dimensions:
+        raise UserError(
+            f"latents have {latents.shape[-1]} dimensions; boundary '{boundary.attribute}' lives "
+            f"in {boundary.space.upper()} with {dimensions}"
+        )
+    if latents.ndim == 3 and boundary.reach.num_ws not in (1, latents.shape[1]):
+        raise UserError(
+            f"latents have {latents.shape[1]} rows; boundary '{boundary.attribute}' is of a "
+            f"generator with {boundary.reach.num_ws}"
+        )
+
+
+def check_condition(boundary: Boundary, condition: Boundary) -> None:
+    """Refuse a condition of another space, width or generator."""
+    if "s" in (boundary.space, condition.space):
+        raise UserError(
+            "a boundary in S moves a few styles by choice, and takes no part in conditions. Take "
+            "boundaries in W or in Z."
+        )
+    own, other = (boundary.normal.shape[1], condition.normal.shape[1])
+    if (boundary.space, own) != (condition.space, other):
+        raise UserError(
+            f"condition '{condition.attribute}' lives in {condition.space.upper()} with {other} "
+            f"dimensions; boundary '{boundary.attribute}' in {boundary.space.upper()} with {own}. "
+            "Take one of the same space and generator."
+        )
+    digest = boundary.provenance.get("generator", {}).get("generator_digest")
+    if digest is not None and "generator" in condition.provenance:
+        require(condition, digest)
+
+
+def require(boundary: Boundary, digest: str) -> None:
+    """Refuse any generator but the boundary's own and those allowed; see ``Boundary.require``."""
+    own = boundary.provenance.get("generator", {})
+    allowed = [own, *boundary.provenance.get("allowed_generators", ())]
+    if digest not in [entry.get("generator_digest") for entry in allowed]:
+        raise UserError(
+            f"boundary '{boundary.attribute}' was found on {own.get('generator', 'a generator')} "
+            f"({_short(own.get('generator_digest', 'unknown'))}), not on this generator "
+            f"({_short(digest)}). If this one is fine-tuned from that, allow it by "
+            f"allow_generator={digest}."
+        )
+
+
+def _short(digest: str) -> str:
+    return digest if len(digest) <= 32 else f"{digest[:12]}…"
