@@ -179,7 +179,9 @@ def _named(found: Sequence[tuple[Path, Boundary]]) -> dict[str, Boundary]:
 
 
 def _title(boundary: Boundary, *, space: bool) -> str:
-    conditions = ", ".join(boundary.provenance.get("conditions", ()))
+    from ifgan.rescoring import conditions_of
+
+    conditions = ", ".join(conditions_of(boundary))
     title = f"{boundary.attribute} | {conditions}" if conditions else boundary.attribute
     return f"{title} {boundary.space.upper()}" if space else title
 

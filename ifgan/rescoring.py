@@ -179,12 +179,7 @@ def measure(
         If the boundary is of another generator, or the judge does not score the attribute.
     """
     editing.check(stage.generator, boundary)
-    names = [c.name for c in stage.columns]
-    if column not in names:
-        raise UserError(
-            f"attribute '{boundary.attribute}' is not scored by the judge '{stage.judge.kind}'. "
-            f"{choices(names, column)} Or take another with evaluation.classifier=…"
-        )
+    at = _judged(stage, boundary, column)
     scale = _by_of_a_sigma(stage, boundary)
     direction_D = boundary.direction()
     population = stage.population(boundary.space)
@@ -202,18 +197,13 @@ def measure(
 
     made = {0.0: stage.before}
     made.update({sigmas: stage.scores(boundary, sigmas * scale) for sigmas in sorted(steps)})
-    at = names.index(column)
     found = _equal_change(stage, boundary, made, at=at, scale=scale, wanted=wanted)
-    leaves = None
-    if population is not None and boundary.space != "z":
-        moved = stage.latents(range(stage.seed, stage.seed + stage.num_samples), boundary.space)
-        leaves = population.leaves_after(moved, direction_D) / scale
     fitted_by = boundary.provenance.get("classifier", {}).get("classifier_digest")
     return Row(
         name=name,
         attribute=boundary.attribute,
         column=column,
-        conditions=tuple(boundary.provenance.get("conditions", ())),
+        conditions=conditions_of(boundary),
         space=boundary.space,
         judge=stage.judge.kind,
         self_scored=fitted_by == stage.judge.digest,
@@ -222,8 +212,33 @@ def measure(
         wanted=wanted,
         equal=None if found is None else step(*found),
         steps=tuple(step(sigmas, made[sigmas]) for sigmas in sorted(steps)),
-        leaves_after=leaves,
+        leaves_after=_leaves_after(stage, boundary, scale),
     )
+
+
+def conditions_of(boundary: Boundary) -> tuple[str, ...]:
+    """The attributes that a boundary is conditioned on."""
+    return tuple(c["attribute"] for c in boundary.provenance.get("conditions", ()))
+
+
+def _leaves_after(stage: Stage, boundary: Boundary, scale: float) -> float | None:
+    """``Row.leaves_after``, where a latent can leave the population."""
+    population = stage.population(boundary.space)
+    if population is None or boundary.space == "z":
+        return None
+    latents = stage.latents(range(stage.seed, stage.seed + stage.num_samples), boundary.space)
+    return population.leaves_after(latents, boundary.direction()) / scale
+
+
+def _judged(stage: Stage, boundary: Boundary, column: str) -> int:
+    """Which of the judge's scores is the target."""
+    names = [c.name for c in stage.columns]
+    if column not in names:
+        raise UserError(
+            f"attribute '{boundary.attribute}' is not scored by the judge '{stage.judge.kind}'. "
+            f"{choices(names, column)} Or take another with evaluation.classifier=…"
+        )
+    return names.index(column)
 
 
 def _by_of_a_sigma(stage: Stage, boundary: Boundary) -> float:

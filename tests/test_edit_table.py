@@ -19,17 +19,15 @@ GLASSES = ScoreColumn("eyeglasses", "logit", "", 0.0)
 def row(name: str, glasses: Interval, *, conditions: tuple[str, ...] = ()) -> Row:
     """A row of two attributes; that of the condition is given."""
     before = np.random.RandomState(0).randn(200, 2)
-    age, other = effects(before, before + [1.0, 0.1], [AGE, GLASSES])
+    age, other = effects(before, before + np.array([1.0, 0.1]), [AGE, GLASSES])
     step = Step(1.0, 2.0, 2.0, 0.5, (age, dataclasses.replace(other, presence=glasses)))
-    return Row(
-        name, "age", "age", conditions, "w", "judge", False, 200, 0, 1.0, step, (step,), 4.0
-    )
+    return Row(name, "age", "age", conditions, "w", "judge", False, 200, 0, 1.0, step, (step,), 4.0)
 
 
 def test_a_planted_change_is_found_in_both_units_and_lies_in_its_interval() -> None:
     rng = np.random.RandomState(1)
     before = rng.randn(500, 2) * [16.0, 4.0]
-    after = before + [8.0, 0.0] + rng.randn(500, 2)
+    after = before + np.array([8.0, 0.0]) + rng.randn(500, 2)
     age, glasses = effects(before, after, [AGE, GLASSES])
     assert age.change.low < 8.0 < age.change.high
     assert age.change.high - age.change.low == pytest.approx(2 * 1.96 / np.sqrt(500), rel=0.15)
