@@ -32,6 +32,7 @@ LAYERS = (
         "ifgan.schema",
     ),
     (
+        "ifgan.combinations",
         "ifgan.graph",
         "ifgan.artifacts",
         "ifgan.boundary",
