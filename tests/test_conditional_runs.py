@@ -24,11 +24,11 @@ SMALL = "sampler.num_samples=600"
 
 def test_a_sweep_shares_the_fits_of_conditions_with_jobs_that_are_them(shell: Shell) -> None:
     """Names come from a user's own YAML, whose file and attribute may be called differently."""
-    for folder, file in (("conf.local", "grin"), ("more", "turn")):
-        (shell.folder / folder / "attribute").mkdir(parents=True)
+    for place, file in (("conf.local", "grin"), ("more", "turn")):
+        (shell.folder / place / "attribute").mkdir(parents=True)
         called = {"grin": "smile", "turn": "pose"}[file]
         text = f"name: my_{file}\nkind: continuous\ncalled: {{toyfaces: {called}}}\n"
-        (shell.folder / folder / "attribute" / f"{file}.yaml").write_text(text)
+        (shell.folder / place / "attribute" / f"{file}.yaml").write_text(text)
     path = f"hydra.searchpath=[file://{shell.folder}/more]"
     shell.ok("-m", "attribute=age,grin", "svm.conditions=[],[turn]", SMALL, path)
     # grin, age and turn alone, and the first two given the third
@@ -45,8 +45,8 @@ def test_a_sweep_shares_the_fits_of_conditions_with_jobs_that_are_them(shell: Sh
     said = shell.ok("attribute=age", "svm.conditions=[turn]", SMALL, path).stderr
     assert "Nothing to do" in said and "age in W, given my_turn:" in said
     assert "cosine retained" in said
-    [folder] = shell.folder.glob("multirun/*/*")
-    alone, conditional = (Boundary.load(folder / name) for name in ("age-0", "age-1"))
+    [sweep] = shell.folder.glob("multirun/*/*")
+    alone, conditional = (Boundary.load(sweep / name) for name in ("age-0", "age-1"))
     retained = float(alone.normal[0] @ conditional.normal[0])
     assert metrics["age-1"]["cosine_retained"] == pytest.approx(retained, abs=1e-6)
 

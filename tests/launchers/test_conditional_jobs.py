@@ -19,7 +19,7 @@ from ifgan.jobs import Job
 from ifgan.schema import Local
 from ifgan.store import Store
 from launchers import Outcome, local
-from launchers.compile import Compiled, below, compile_graph
+from launchers.compile import Compiled, below, compile_graph, task_names
 from launchers.docker_daemon import Owner
 from launchers.docker_plan import Plan
 from launchers.dry_run import dry_run
@@ -164,6 +164,14 @@ def test_conditions_are_numbered_inputs_of_the_compiled_component(
         assert given.producer_task == f"svm-{attribute}"
         assert given.output_artifact_key == "boundary"
     assert "condition_0" not in pipeline.component("svm-age").input_definitions.artifacts
+
+
+def test_task_names_stay_short_and_apart_however_many_conditions_there_are(job: MakeJob) -> None:
+    many = ("age", "beard", "eyeglasses", "hair", "pose")
+    one, other = (job("smile", VERTEX, conditions=many, seed=seed).target for seed in (0, 1))
+    assert [*task_names(merge([one])).values()][-1] == "svm-smile-given-5-others"
+    names = task_names(merge([one, other]))
+    assert len(set(names.values())) == len(names) and max(map(len, names.values())) < 40
 
 
 def test_shards_and_conditions_go_together(job: MakeJob, ran: dict[str, Path]) -> None:
