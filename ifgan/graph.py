@@ -109,6 +109,8 @@ class Identities:
     generator_file, classifier_file : files that the graph imports; None where the weights ship
         with ifgan.
     columns : what the classifier scores.
+    judge_digest : of evaluation.classifier; None without an evaluation.
+    judged : what that scores.
     existing : latents and faces that take the sampler's place (sampler=existing).
     """
 
@@ -118,6 +120,8 @@ class Identities:
     generator_file: File | None = None
     classifier_file: File | None = None
     existing: tuple[File, File] | None = None
+    judge_digest: str | None = None
+    judged: tuple[str, ...] = ()
 
 
 def merge(targets: Iterable[Node]) -> Graph:

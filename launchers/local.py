@@ -27,7 +27,7 @@ from ifgan.parallel import in_threads
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
 from ifgan.schema import Local
-from ifgan.specs import SvmSettings
+from ifgan.specs import EvaluationSettings, SvmSettings
 from ifgan.store import Store
 from launchers import Outcome, Work
 
@@ -139,4 +139,6 @@ def _made_by(seconds: float, output: dict[str, Any]) -> dict[str, Any]:
 def _label(node: Node) -> str:
     if isinstance(node.settings, SvmSettings):
         return f"svm {node.settings.attribute}"
+    if isinstance(node.settings, EvaluationSettings):
+        return f"edits {node.settings.column}"
     return node.step
