@@ -179,7 +179,7 @@ class Svm:
 class Evaluation:
     """What edits along the boundary do, on rendered faces (docs in ifgan/edit_table.py)."""
 
-    kind: str = MISSING  # none; edits: one more step, which renders
+    kind: str = "none"  # edits: one more step, which renders
     classifier: str = "judge"  # who scores the edited faces; another than made the labels
     num_samples: int = 400  # faces that are edited
     seed: int = 2_000_000_000  # of the first of them, far from what is fitted
@@ -234,7 +234,7 @@ class Config:
     sampler: Sampler = MISSING
     classifier: Any = MISSING
     svm: Svm = MISSING
-    evaluation: Evaluation = MISSING
+    evaluation: Evaluation = field(default_factory=Evaluation)
     backend: Any = MISSING
     store: str = MISSING
     objective: str = "auroc"
