@@ -61,7 +61,7 @@ class Job:
         Raises
         ------
         UserError
-            If a file is missing, or the classifier does not score the attribute.
+            If a file is missing, or the classifier does not score an attribute.
         """
         if config.objective not in OBJECTIVES:
             raise UserError(
@@ -72,8 +72,11 @@ class Job:
             storage.check(config.publish, option="publish")
         if without_effect := ignored(config):
             _warn_ignored(", ".join(without_effect))
+        from ifgan.compose import attributes
+
+        conditions = attributes(config.svm.conditions, option="svm.conditions")
         identities = identify(config)
-        target = build(config, identities)
+        target = build(config, identities, conditions=conditions)
         return cls(config, target, folder, evaluation_node(config, identities, target))
 
 
@@ -138,11 +141,13 @@ class Result:
                 ("validation accuracy", "validation_accuracy"),
                 ("stability", "stability"),
                 ("truth cosine", "truth_cosine"),
+                ("cosine retained", "cosine_retained"),
             )
             if metrics.get(key) is not None
         ]
+        given = f", given {', '.join(metrics['conditions'])}" if "conditions" in metrics else ""
         return [
-            f"{attribute} in {space.upper()}: {', '.join(known)}",
+            f"{attribute} in {space.upper()}{given}: {', '.join(known)}",
             f"  boundary  {folder}/boundary.npy",
             f"  report    {folder}/report.html",
             *([f"  edits     {folder}/edits.html"] if self.edits else []),

@@ -1,8 +1,8 @@
 """Sweeps that are too large for one pipeline: the shared head first, then svm nodes in parts.
 
 KFP writes one executor and one component for every task, and clusters refuse pipelines of more
-than about a megabyte. The head (samplers, classifiers) is one pipeline, which has to be finished
-before the others: they import what it has made.
+than about a megabyte. The head (samplers, classifiers, fits that others are conditional on) is
+one pipeline, which has to be finished before the others: they import what it has made.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def split(
 
     Returns
     -------
-    The whole graph alone; or the head, and then graphs of some svm nodes with all they read from.
+    The whole graph alone; or the head, and then graphs of some svm nodes, or of their
+    evaluations, with all they read from.
 
     Raises
     ------
@@ -47,8 +48,11 @@ def split(
     whole = size_of(compile_part(graph))
     if whole <= largest:
         return [graph]
-    head = {key: node for key, node in graph.items() if node.step != "svm"}
-    fits = [node for node in graph.values() if node.step == "svm"]
+    shared = _read_by("svm", graph)
+    last = ("svm", "evaluation")
+    head = {key: node for key, node in graph.items() if key in shared or node.step not in last}
+    evaluated = _read_by("evaluation", graph)  # these come with their evaluation
+    fits = [node for key, node in graph.items() if key not in head and key not in evaluated]
     of_head = size_of(compile_part(head)) if head else 0
     if of_head > largest or not fits:
         raise UserError(
@@ -58,3 +62,10 @@ def split(
     each = math.ceil((whole - of_head) / len(fits))
     count = max(1, (largest - of_head) // each)
     return [head, *(merge(fits[i : i + count]) for i in range(0, len(fits), count))]
+
+
+def _read_by(step: str, graph: Graph) -> set[str]:
+    """Keys of all that nodes of a step read from, however far."""
+    return {
+        node.key for reader in graph.values() if reader.step == step for node in reader.ancestors()
+    }

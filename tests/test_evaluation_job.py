@@ -29,14 +29,14 @@ def test_it_is_a_fourth_node_and_off_by_default(shell: Shell) -> None:
 
 def test_a_sweep_prints_one_table_of_all_its_jobs_and_does_nothing_twice(shell: Shell) -> None:
     sweep = ("-m", "attribute=age", "svm.space=z,w", *QUICK, *EDITS, "evaluation.change=0.5")
-    said = shell.ok(*sweep).stdout
+    said = shell.ok(*sweep).stderr
     assert "age Z" in said and "age W" in said and "eyeglasses [pp]" in said
     assert said.count("in standard deviations of each attribute's score") == 1
     for folder, space in zip(shell.run_dirs(), "zw", strict=True):
         [row] = json.loads((folder / "edits.json").read_text())["rows"]
         assert Row.of(row).space == space and not Row.of(row).self_scored
         assert "What edits do" in (folder / "edits.html").read_text()
-    again = shell.ok(*sweep).stdout
+    again = shell.ok(*sweep).stderr
     assert again.count("finished earlier") == 6 and " done in " not in again
 
 

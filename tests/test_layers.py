@@ -32,7 +32,9 @@ LAYERS = (
         "ifgan.schema",
     ),
     (
+        "ifgan.combinations",
         "ifgan.graph",
+        "ifgan.evaluation_node",
         "ifgan.artifacts",
         "ifgan.boundary",
         "ifgan.boundary_checks",

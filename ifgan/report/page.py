@@ -71,6 +71,7 @@ def render(data: ReportData) -> str:
     """
     return template("page.html.jinja").render(
         data=data,
+        given=f", given {', '.join(data.conditions)}" if data.conditions else "",
         score_label=figures.score_label(data),
         verdict=metrics.verdict(data),
         panels=_panels(data),
