@@ -33,23 +33,29 @@ def check_latents(boundary: Boundary, latents: NDArray[np.floating[Any]]) -> Non
         )
 
 
-def check_condition(boundary: Boundary, condition: Boundary) -> None:
-    """Refuse a condition of another space, width or generator."""
-    if "s" in (boundary.space, condition.space):
+def check_condition(
+    condition: Boundary, *, attribute: str, space: str, width: int, generator: str | None
+) -> None:
+    """Refuse a condition of another space, width or generator than a boundary's.
+
+    Parameters
+    ----------
+    attribute, space, width, generator : the boundary's; the last is a digest, None if unknown.
+    """
+    if "s" in (space, condition.space):
         raise UserError(
             "a boundary in S moves a few styles by choice, and takes no part in conditions. Take "
             "boundaries in W or in Z."
         )
-    own, other = (boundary.normal.shape[1], condition.normal.shape[1])
-    if (boundary.space, own) != (condition.space, other):
+    other = condition.normal.shape[1]
+    if (space, width) != (condition.space, other):
         raise UserError(
             f"condition '{condition.attribute}' lives in {condition.space.upper()} with {other} "
-            f"dimensions; boundary '{boundary.attribute}' in {boundary.space.upper()} with {own}. "
-            "Take one of the same space and generator."
+            f"dimensions; boundary '{attribute}' in {space.upper()} with {width}. Take one of the "
+            "same space and generator."
         )
-    digest = boundary.provenance.get("generator", {}).get("generator_digest")
-    if digest is not None and "generator" in condition.provenance:
-        require(condition, digest)
+    if generator is not None and "generator" in condition.provenance:
+        require(condition, generator)
 
 
 def require(boundary: Boundary, digest: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import cast
 
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
@@ -18,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ifgan import paths
 from ifgan.errors import UserError, choices, refuse_accounts
-from ifgan.schema import SCHEMAS, Config
+from ifgan.schema import SCHEMAS, Attribute, Config
 
 # At import, so that the processes of other launchers (joblib, submitit) have it too.
 OmegaConf.register_new_resolver("ifgan.user_data_dir", paths.user_data_dir, replace=True)
@@ -63,6 +64,39 @@ def to_config(cfg: DictConfig) -> Config:
     config = cast(Config, OmegaConf.to_object(cfg))
     _refuse_added(config, "")
     return config
+
+
+def attributes(names: Sequence[str], *, option: str) -> list[Attribute]:
+    """Attributes by the names of their files in attribute/ on Hydra's search path.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, or it holds something else.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+
+    if not names:
+        return []
+    if not GlobalHydra.instance().is_initialized():  # outside of the command
+        register()
+        with initialize_config_dir(str(paths.shipped("conf")), version_base="1.3"):
+            return attributes(names, option=option)
+    added = HydraConfig.get().searchpath if HydraConfig.initialized() else []
+    overrides = [f"hydra.searchpath=[{','.join(map(quoted, added))}]"] if added else []
+    loader = GlobalHydra.instance().config_loader()
+    known = loader.get_group_options("attribute", config_name="config", overrides=overrides)
+    found = []
+    for name in names:
+        if name not in known:
+            raise UserError(f"{option} has no attribute '{name}'. {choices(known, name)}")
+        tree = compose(
+            "config", overrides=[*overrides, f"attribute={name}", "hydra/launcher=basic"]
+        )
+        found.append(cast(Attribute, OmegaConf.to_object(tree.attribute)))
+    return found
 
 
 def _refuse_added(options: object, prefix: str) -> None:

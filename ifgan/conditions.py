@@ -141,7 +141,13 @@ def conditional(boundary: Boundary, given: Sequence[Boundary]) -> Boundary:
             "that is not, and give it all conditions at once."
         )
     for condition in given:
-        check_condition(boundary, condition)
+        check_condition(
+            condition,
+            attribute=boundary.attribute,
+            space=boundary.space,
+            width=boundary.normal.shape[1],
+            generator=boundary.provenance.get("generator", {}).get("generator_digest"),
+        )
     plane = conditioned_plane(
         boundary.normal[0], boundary.intercept, by_name(given), name=boundary.attribute
     )
@@ -178,8 +184,10 @@ def mean_projection(boundary: Boundary) -> float:
     return 0.0 if boundary.space == "z" or recorded is None else recorded - boundary.intercept
 
 
-def recorded_conditions(given: Sequence[Boundary], retained: float) -> dict[str, Any]:
-    """What ``boundary.json`` says of conditions."""
+def recorded_conditions(given: Sequence[Boundary], retained: float | None) -> dict[str, Any]:
+    """What ``boundary.json`` says of conditions; nothing of none."""
+    if not given:
+        return {}
     listed = [
         {"attribute": boundary.attribute, "boundary_sha256": sha256(boundary.normal)}
         for boundary in sorted(given, key=lambda boundary: boundary.attribute)

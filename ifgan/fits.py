@@ -49,12 +49,14 @@ class Hyperplane:
 
     ``solution`` is what the fit may start from that comes next. ``unit`` is the unit normal in the
     boundary's own space: ``normal`` itself, but for S, whose distance is a function of w.
+    ``retained`` is the cosine to the normal before conditions were projected off; None without any.
     """
 
     normal: Float64
     intercept: float
     solution: Solution | None = None
     own: Float64 | None = None
+    retained: float | None = None
 
     @property
     def unit(self) -> Float64:

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ifgan.combinations import as_condition, check_conditions, check_space
 from ifgan.digest import digest
 from ifgan.errors import UserError, choices
-from ifgan.schema import Config, Toyfaces
+from ifgan.schema import Attribute, Config, Toyfaces
 from ifgan.specs import (
     STEPS,
     ClassifierSettings,
@@ -28,8 +28,6 @@ from ifgan.specs import (
     numbered_parts,
     settings_to_dict,
 )
-
-log = logging.getLogger(__name__)
 
 #: Styles of a direction in S by default: few enough to look at each, which is what S is for
 #: (Wu et al., StyleSpace, edit by single channels), and enough for what a classifier sees at once.
@@ -88,6 +86,15 @@ class Node:
         }
         return digest(self.step, self.spec.revision, settings_to_dict(self.settings), inputs)
 
+    @property
+    def conditions(self) -> list[str]:
+        """The attributes that an svm node's boundary is given."""
+        return [
+            source.node.settings.attribute
+            for source in self.inputs.values()
+            if isinstance(source, Output) and isinstance(source.node.settings, SvmSettings)
+        ]
+
     def ancestors(self) -> Iterator[Node]:
         """The nodes this one reads from, and theirs, each before what reads it."""
         for source in self.inputs.values():
@@ -129,14 +136,22 @@ def merge(targets: Iterable[Node]) -> Graph:
     return graph
 
 
-def build(config: Config, identities: Identities) -> Node:
+def build(config: Config, identities: Identities, *, conditions: Sequence[Attribute] = ()) -> Node:
     """The svm node of one configuration, with the graph behind it.
+
+    Parameters
+    ----------
+    conditions : the attributes that ``svm.conditions`` names. Each is a fit as a job of its own
+        would be, so that a sweep and the store share it.
 
     Raises
     ------
     UserError
-        If the classifier does not score the attribute.
+        If the classifier does not score an attribute, or options contradict each other.
     """
+    check_space(config)
+    settings = _svm_settings(config, identities)
+    check_conditions(config, conditions)
     samples: Sequence[tuple[Output | File, Output | File]] = (
         [identities.existing] if identities.existing else _sampled(config, identities)
     )
@@ -150,7 +165,11 @@ def build(config: Config, identities: Identities) -> Node:
         }
         for name, source in made.items():
             sources[numbered_parts(name, len(samples))[part]] = source
-    return Node("svm", _svm_settings(config, identities), sources)
+    given: dict[str, Output | File] = {}
+    for number, condition in enumerate(sorted(conditions, key=lambda attribute: attribute.name)):
+        own = _svm_settings(as_condition(config, condition), identities)
+        given[f"condition_{number}"] = Output(Node("svm", own, sources), "boundary")
+    return Node("svm", settings, {**sources, **given})
 
 
 def _classifier(config: Config, identities: Identities, faces: Output | File) -> Node:
@@ -203,7 +222,6 @@ def _sampled(config: Config, identities: Identities) -> list[tuple[Output, Outpu
 
 def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
     attribute, svm = config.attribute, config.svm
-    _check_space(config)
     column = attribute.column(config.classifier.kind)
     if column not in identities.columns:
         raise UserError(
@@ -230,30 +248,3 @@ def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
         split_ratio=svm.split_ratio,
         seed=svm.seed,
     )
-
-
-def _check_space(config: Config) -> None:
-    """Refuse what no face needs to be rendered for to see, and name what has no effect."""
-    sampler, svm = config.sampler, config.svm
-    if sampler.uri:
-        if sampler.mixing:
-            log.warning("sampler.mixing has no effect with sampler=existing.")
-    elif svm.space == "s" and isinstance(config.generator, Toyfaces):
-        raise UserError(
-            "svm.space=s needs a generator with styles, a StyleGAN2 or StyleGAN3. Got "
-            "generator=toyfaces. Set svm.space=w or svm.space=z, or another generator."
-        )
-    elif svm.space != "s" and sampler.mixing and svm.layers is None:
-        raise UserError(
-            f"svm.space={svm.space} with sampler.mixing=true needs svm.layers, since each group of "
-            "rows has a latent of its own. Set svm.layers=coarse, middle or fine; -m takes several."
-        )
-    elif svm.space != "s" and svm.layers is not None and not sampler.mixing:
-        raise UserError(
-            f"svm.layers={svm.layers} needs sampler.mixing=true: without it all rows of w are "
-            "equal and every choice gives the same boundary. Leave it out; edits choose layers."
-        )
-    if svm.channels is not None and svm.space != "s":
-        log.warning("svm.channels has no effect in svm.space=%s.", svm.space)
-    if svm.c is not None and svm.method != "interfacegan" and svm.space == "s":
-        log.warning("svm.c has no effect in svm.space=s, whose fit has no regularisation.")

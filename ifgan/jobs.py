@@ -50,7 +50,7 @@ class Job:
         Raises
         ------
         UserError
-            If a file is missing, or the classifier does not score the attribute.
+            If a file is missing, or the classifier does not score an attribute.
         """
         if config.objective not in OBJECTIVES:
             raise UserError(
@@ -61,7 +61,10 @@ class Job:
             storage.check(config.publish, option="publish")
         if without_effect := ignored(config):
             _warn_ignored(", ".join(without_effect))
-        return cls(config, build(config, identify(config)), folder)
+        from ifgan.compose import attributes
+
+        conditions = attributes(config.svm.conditions, option="svm.conditions")
+        return cls(config, build(config, identify(config), conditions=conditions), folder)
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,13 @@ class Result:
                 ("validation accuracy", "validation_accuracy"),
                 ("stability", "stability"),
                 ("truth cosine", "truth_cosine"),
+                ("cosine retained", "cosine_retained"),
             )
             if metrics.get(key) is not None
         ]
+        given = f", given {', '.join(metrics['conditions'])}" if "conditions" in metrics else ""
         return [
-            f"{attribute} in {space.upper()}: {', '.join(known)}",
+            f"{attribute} in {space.upper()}{given}: {', '.join(known)}",
             f"  boundary  {folder}/boundary.npy",
             f"  report    {folder}/report.html",
             *(f"  warning   {warning}" for warning in metrics["warnings"]),

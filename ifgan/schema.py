@@ -148,9 +148,16 @@ class Svm:
     folds: int = 4
     chosen_num_or_ratio: float = 0.02  # method=interfacegan: faces taken from either end
     split_ratio: float = 0.7  # share of the labelled faces that is fitted
+    conditions: list[str] = field(default_factory=list)  # attributes that edits leave alone
     seed: int = 0
 
     def __post_init__(self) -> None:
+        twice = [name for name in self.conditions if self.conditions.count(name) > 1]
+        if twice:
+            raise UserError(
+                f"svm.conditions must name each attribute once. Got '{twice[0]}' "
+                f"{self.conditions.count(twice[0])} times."
+            )
         one_of("svm.method", self.method, METHODS)
         one_of("svm.space", self.space, SPACES)
         if self.layers is not None and not re.fullmatch(LAYERS, self.layers):

@@ -11,8 +11,9 @@ key, so that stored artifacts of the old code are not mistaken for the new.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -102,7 +103,8 @@ class StepSpec:
     """Name, revision, settings, and the artifacts of a step with their KFP types.
 
     ``files`` names the outputs that are one file rather than a directory; ``gathered`` the inputs
-    that may come in numbered parts, ``latents_0``, ``latents_1``, …, one for each shard.
+    that may come in numbered parts, ``latents_0``, ``latents_1``, …, one for each shard;
+    ``several`` those of which there may be any number: none, ``condition_0``, ``condition_1``, ….
     """
 
     name: str
@@ -113,13 +115,24 @@ class StepSpec:
     outputs: Mapping[str, str]
     files: frozenset[str] = frozenset()
     gathered: frozenset[str] = frozenset()
+    several: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def required_inputs(self, *, parts: int = 1) -> dict[str, str]:
-        """Name and KFP type of each required input, where the gathered ones are in parts."""
+    def required_inputs(self, given: Iterable[str] = ()) -> dict[str, str]:
+        """Name and KFP type of each required input.
+
+        Parameters
+        ----------
+        given : names of the inputs at hand, which tell in how many parts the gathered ones come,
+            and how many there are of the others with numbers.
+        """
+        at_hand = set(given)
+        parts = max([1, *(_count(name, at_hand) for name in self.gathered)])
         names = {}
         for name, kind in self.inputs.items():
             numbered = numbered_parts(name, parts) if name in self.gathered else [name]
             names.update(dict.fromkeys(numbered, kind))
+        for name, kind in self.several.items():
+            names.update({f"{name}_{n}": kind for n in range(_count(name, at_hand))})
         return names
 
 
@@ -156,6 +169,7 @@ STEPS: Mapping[str, StepSpec] = {
             },
             files=frozenset({"metrics", "roc", "report"}),
             gathered=frozenset({"latents", "scores", "thumbnails"}),
+            several={"condition": "Model"},
         ),
     )
 }
@@ -169,6 +183,11 @@ KEY = "key"
 def numbered_parts(name: str, parts: int) -> list[str]:
     """Names of an input that comes in ``parts`` parts; a whole one keeps its name."""
     return [name] if parts == 1 else [f"{name}_{number}" for number in range(parts)]
+
+
+def _count(name: str, given: set[str]) -> int:
+    """How many of ``name_0``, ``name_1``, … there are."""
+    return next(n for n in itertools.count() if f"{name}_{n}" not in given)
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Value]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import itertools
 import json
 import logging
 import os
@@ -21,7 +20,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,7 @@ def executor_input(
     key: str | None = None,
 ) -> dict[str, Any]:
     """Compose the message: settings, URIs of input and output artifacts, and the output file."""
-    required = spec.required_inputs(parts=_parts(spec, inputs))
+    required = spec.required_inputs(inputs)
     types = {**required, **spec.optional_inputs, **spec.outputs}
 
     def artifacts(uris: Mapping[str, str]) -> dict[str, Any]:
@@ -118,15 +117,6 @@ def _checked_key(key: object) -> str | None:
     return key
 
 
-def _parts(spec: StepSpec, inputs: Iterable[str]) -> int:
-    """In how many parts the gathered inputs come."""
-    given = set(inputs)
-    for name in sorted(spec.gathered):
-        if f"{name}_0" in given:
-            return next(n for n in itertools.count(1) if f"{name}_{n}" not in given)
-    return 1
-
-
 def _spec(name: str) -> StepSpec:
     if name not in STEPS:
         raise UserError(f"there is no step '{name}'. {choices(STEPS, name)}")
@@ -147,7 +137,7 @@ def _uris(message: Mapping[str, Any], side: str) -> dict[str, str]:
 def _check_artifacts(
     spec: StepSpec, inputs: Mapping[str, Path], outputs: Mapping[str, Path]
 ) -> None:
-    required = spec.required_inputs(parts=_parts(spec, inputs))
+    required = spec.required_inputs(inputs)
     known = {**required, **spec.optional_inputs}
     for name in required:
         if name not in inputs:

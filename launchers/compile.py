@@ -110,7 +110,7 @@ class _Assembly:
             given = {**settings_to_dict(node.settings), KEY: key}
             values = {name: value for name, value in given.items() if value is not None}
             image = getattr(self.images, node.step)
-            make = component(node.spec, name=self.names[key], image=image, parts=_parts(node))
+            make = component(node.spec, name=self.names[key], image=image, given=node.inputs)
             self.tasks[key] = make(**values, **inputs).set_caching_options(True)
             if self.dress is not None:
                 self.dress(self.tasks[key], node)
@@ -205,14 +205,8 @@ def _importer(uri: str, kind: str, metadata: Mapping[str, str]) -> Any:
 
 def _kind(node: Node, name: str) -> str:
     """KFP's type of a node's input."""
-    required = node.spec.required_inputs(parts=_parts(node))
+    required = node.spec.required_inputs(node.inputs)
     return {**required, **node.spec.optional_inputs}[name]
-
-
-def _parts(node: Node) -> int:
-    """In how many parts the gathered inputs of a node come."""
-    numbered = [name for name in node.inputs if name.rpartition("_")[0] in node.spec.gathered]
-    return max(1, len(numbered) // max(1, len(node.spec.gathered)))
 
 
 def _plain_name(node: Node) -> str:
@@ -223,4 +217,6 @@ def _plain_name(node: Node) -> str:
             parts.append(node.settings.space)
         if node.settings.layers is not None:
             parts.append(node.settings.layers)
+        if given := node.conditions:
+            parts += ["given", *given]
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_origin, get_type_hints
 
 from ifgan import paths
@@ -17,8 +17,11 @@ from ifgan.backends import Images
 from ifgan.specs import KEY, STEPS, StepSpec, base_type
 
 
-def component(spec: StepSpec, *, name: str, image: str, parts: int = 1) -> Any:
-    """A step as a container component of KFP: a named, typed input for each of its settings."""
+def component(spec: StepSpec, *, name: str, image: str, given: Iterable[str] = ()) -> Any:
+    """A step as a container component of KFP: a named, typed input for each of its settings.
+
+    ``given`` names the inputs it will have, where their number varies.
+    """
     from kfp import dsl
 
     def define(*_: object) -> Any:
@@ -30,7 +33,7 @@ def component(spec: StepSpec, *, name: str, image: str, parts: int = 1) -> Any:
 
     # KFP reads a component's interface from a Python function; this one is made of the spec.
     define.__name__ = name
-    interface = [*_interface(spec, parts=parts)]
+    interface = [*_interface(spec, given)]
     define.__signature__ = inspect.Signature(interface)  # type: ignore[attr-defined]
     return dsl.container_component(define)
 
@@ -47,7 +50,7 @@ def component_yaml(spec: StepSpec) -> str:
     return text
 
 
-def _interface(spec: StepSpec, *, parts: int) -> Iterator[inspect.Parameter]:
+def _interface(spec: StepSpec, given: Iterable[str]) -> Iterator[inspect.Parameter]:
     """Settings, key, inputs and outputs of a step as parameters of a Python function."""
     from kfp import dsl
 
@@ -63,7 +66,7 @@ def _interface(spec: StepSpec, *, parts: int) -> Iterator[inspect.Parameter]:
         kind, optional = base_type(hint)
         yield parameter(name, get_origin(kind) or kind, optional=optional)
     yield parameter(KEY, str, optional=True)
-    for name, kind in spec.required_inputs(parts=parts).items():
+    for name, kind in spec.required_inputs(given).items():
         yield parameter(name, dsl.Input[getattr(dsl, kind)])
     for name, kind in spec.optional_inputs.items():
         yield parameter(name, dsl.Input[getattr(dsl, kind)], optional=True)

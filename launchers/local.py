@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def execute(backend: Local, work: Work) -> dict[str, Outcome]:
 def run_graph(backend: Local, graph: Graph, store: Store) -> dict[str, Outcome]:
     """Run a graph in this process; outcomes by key."""
     outcomes: dict[str, Outcome] = {}
-    for name, group in itertools.groupby(graph.values(), key=lambda node: node.step):
+    for (name, _), group in itertools.groupby(_in_turn(graph), key=_turn):
         nodes = list(group)
         abreast = min(backend.workers, len(nodes)) if name == "svm" else 1
         # A second thread for each uses the core that its neighbours leave at the end.
@@ -58,6 +59,17 @@ def run_graph(backend: Local, graph: Graph, store: Store) -> dict[str, Outcome]:
                 found = in_threads(make, nodes, workers=abreast)
             outcomes.update(zip([node.key for node in nodes], found, strict=True))
     return outcomes
+
+
+def _in_turn(graph: Graph) -> Iterator[Node]:
+    """The nodes, of neighbouring fits those first that others may be conditional on."""
+    for _, group in itertools.groupby(graph.values(), key=lambda node: node.step):
+        yield from sorted(group, key=_turn)
+
+
+def _turn(node: Node) -> tuple[str, bool]:
+    """Equal for nodes that may run side by side."""
+    return node.step, bool(node.conditions)
 
 
 def _outcome(
@@ -138,5 +150,6 @@ def _made_by(seconds: float, output: dict[str, Any]) -> dict[str, Any]:
 
 def _label(node: Node) -> str:
     if isinstance(node.settings, SvmSettings):
-        return f"svm {node.settings.attribute}"
+        given = f" given {', '.join(node.conditions)}" if node.conditions else ""
+        return f"svm {node.settings.attribute}{given}"
     return node.step

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
@@ -51,6 +52,7 @@ class MergedLauncher(Launcher):
     ) -> Sequence[JobReturn]:
         """Compose all, execute once, then run every job on what was found."""
         setup_globals()
+        HydraConfig.instance().set_config(self.config.copy())  # jobs look up names on its paths
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
         configs = [

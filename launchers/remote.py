@@ -74,8 +74,9 @@ def execute(backend: Remote, work: Work) -> dict[str, Outcome]:
                 "after the other. Got false. Set backend.wait=true, or run fewer jobs at once."
             )
         run = _send(service, submission, graph, {})
-        return {**outcomes, **_detached(graph, submission, run)}
-    return {**outcomes, **_wait(service, submission, graph, parts, work.store)}
+        return {**_detached(graph, submission, run), **outcomes}
+    # A result that the store has may be a condition of another, and be made again over there.
+    return {**_wait(service, submission, graph, parts, work.store), **outcomes}
 
 
 def _check(backend: Remote, service: Service) -> None:

@@ -1,8 +1,8 @@
 """Sweeps that are too large for one pipeline: the shared head first, then svm nodes in parts.
 
 KFP writes one executor and one component for every task, and clusters refuse pipelines of more
-than about a megabyte. The head (samplers, classifiers) is one pipeline, which has to be finished
-before the others: they import what it has made.
+than about a megabyte. The head (samplers, classifiers, fits that others are conditional on) is
+one pipeline, which has to be finished before the others: they import what it has made.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ def split(
     whole = size_of(compile_part(graph))
     if whole <= largest:
         return [graph]
-    head = {key: node for key, node in graph.items() if node.step != "svm"}
-    fits = [node for node in graph.values() if node.step == "svm"]
+    read = {node.key for fit in graph.values() for node in fit.ancestors()}
+    head = {key: node for key, node in graph.items() if key in read or node.step != "svm"}
+    fits = [node for key, node in graph.items() if key not in head]
     of_head = size_of(compile_part(head)) if head else 0
     if of_head > largest or not fits:
         raise UserError(

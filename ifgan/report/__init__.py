@@ -11,6 +11,7 @@ light or dark mode, and is the same to the byte for the same input. The parts:
     figures.py   the four figures
     svg.py       matplotlib figure -> inline SVG that takes its colours from the page
     page.py      all of it into page.html.jinja and page.css
+    edits.py     the other page: what edits do, edits.html.jinja and edits.css
 """
 
 from ifgan.report.data import Face, LearningPoint, ReportData

@@ -61,6 +61,7 @@ class ReportData:
     space : the latent space of the boundary, "z", "w" or "s" (styles).
     layers : the rows of w that an edit moves, "1-15"; None: all.
     channels : of space "s", the styles that the boundary moves, the strongest first.
+    conditions : attributes that a step along the boundary leaves alone.
     metrics : the content of ``metrics.json``; what is absent or None is left out of the page.
     distances : (N,) float64, signed distance of every face to the boundary, in latent units.
     scores : (N,) float32, finite, in the same order.
@@ -86,6 +87,7 @@ class ReportData:
     labels: NDArray[np.int8]
     layers: str | None = None
     channels: Sequence[Channel] = ()
+    conditions: Sequence[str] = ()
     score_unit: str = ""
     threshold: float | None = None
     roc: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None

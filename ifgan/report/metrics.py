@@ -47,6 +47,14 @@ METRICS: dict[str, Metric] = {
         fraction,
         ("continuous",),
     ),
+    "cosine_retained": Metric(
+        "Kept of the direction",
+        "Cosine between this direction and the one before its conditions were projected off. 1 "
+        "loses nothing; near 0 the classifier hardly tells the attribute from its conditions, and "
+        "what is left is mostly noise.",
+        fraction,
+        _BOTH,
+    ),
     "stability": Metric(
         "Between two halves",
         "Sampling error only: the angle between directions fitted on independent halves of the "
@@ -151,6 +159,8 @@ def _aside(name: str, found: dict[str, float]) -> str:
         return f" Cosine {fraction(value)}. Predicted for the full fit: {full}."
     if name in ("stability", "truth_cosine"):
         return f" Cosine {fraction(value)}."
+    if name == "cosine_retained":
+        return f" Here they are {degrees(value)} apart."
     share = found.get("num_positive", math.nan) / (found.get("num_samples") or math.nan)
     if name == "num_samples" and math.isfinite(share):
         return f" {percent(share)} of them are positive."
@@ -169,7 +179,8 @@ def verdict(data: ReportData) -> str:
         sentence += f"; two independent halves of the faces agree {within} {apart:.0f}°"
     truth = known(data).get("truth_cosine")
     if truth is not None:
-        sentence += f"; the planted truth is {degrees(truth)} away"
+        alone = f" of {data.attribute} alone" if data.conditions else ""
+        sentence += f"; the planted truth{alone} is {degrees(truth)} away"
     return sentence + "."
 
 

@@ -69,8 +69,9 @@ def render(data: ReportData) -> str:
     ValueError
         If a thumbnail is not a PNG, JPEG or WebP file.
     """
-    return _template().render(
+    return template("page.html.jinja").render(
         data=data,
+        given=f", given {', '.join(data.conditions)}" if data.conditions else "",
         score_label=figures.score_label(data),
         verdict=metrics.verdict(data),
         panels=_panels(data),
@@ -104,7 +105,8 @@ def _channel(channel: Channel) -> dict[str, str]:
 
 
 @functools.cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A page of this package by its file name; its text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -115,7 +117,7 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("page.html.jinja")
+    return environment.get_template(name)
 
 
 def _panels(data: ReportData) -> list[Panel]:
@@ -146,7 +148,7 @@ def _thumbnail(face: Face, data: ReportData) -> Thumbnail:
     alt = f"Face of seed {face.seed}: distance {distance}, {data.attribute} score {score}"
     return Thumbnail(
         alt=f"{alt} {data.score_unit}".rstrip(),
-        source=f"data:{_media_type(face.image)};base64,{base64.b64encode(face.image).decode()}",
+        source=f"data:{media_type(face.image)};base64,{base64.b64encode(face.image).decode()}",
         seed=face.seed,
         distance=distance,
         score=score,
@@ -157,7 +159,8 @@ def _decimals(values_N: NDArray[np.floating[Any]]) -> int:
     return words.decimals(float(np.std(values_N)), digits=2)
 
 
-def _media_type(image: bytes) -> str:
+def media_type(image: bytes) -> str:
+    """What an encoded image is, by its first bytes."""
     for signature, media_type in _SIGNATURES.items():
         if image.startswith(signature):
             return media_type

@@ -46,7 +46,8 @@ def gather(spec: StepSpec, inputs: Mapping[str, Path], scratch: Path) -> dict[st
     write_shard(
         whole["thumbnails"] / "thumbnails.tar", _thumbnails(parts["thumbnails"], seeds=seeds)
     )
-    return whole
+    others = {name: path for name, path in inputs.items() if name.rpartition("_")[0] not in parts}
+    return {**others, **whole}
 
 
 def _join_latents(parts: Sequence[Path], target: Path) -> None:

@@ -30,6 +30,7 @@ def report_data(
     metrics: Mapping[str, float | None],
     roc: tuple[Float64, Float64, Float64] | None,
     channels: Sequence[Channel],
+    conditions: Sequence[str],
     thumbnails: Path,
 ) -> ReportData:
     """Everything on the page."""
@@ -46,6 +47,7 @@ def report_data(
         space=settings.space,
         layers=None if layers is None else f"{layers[0]}-{layers[1] - 1}",
         channels=channels,
+        conditions=conditions,
         metrics=metrics,
         distances=distances,
         scores=task.scores.astype(np.float32),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ifgan.boundary import Boundary
+from ifgan.conditions import recorded_conditions
 from ifgan.fits import Hyperplane
 from ifgan.problem import Problem
 from ifgan.reach import edit_rows
@@ -23,9 +25,15 @@ _LATENTS = {
 
 
 def boundary(
-    settings: SvmSettings, task: Problem, plane: Hyperplane, *, c: float | None, fit: object
+    settings: SvmSettings,
+    task: Problem,
+    plane: Hyperplane,
+    *,
+    c: float | None,
+    fit: object,
+    conditions: Sequence[Boundary],
 ) -> Boundary:
-    """The boundary of a hyperplane."""
+    """The boundary of a hyperplane, which has been given the conditions already."""
     styled = fit if isinstance(fit, StyleFit) else None
     rows = task.train if settings.method == "interfacegan" else task.labelled
     return Boundary(
@@ -33,7 +41,11 @@ def boundary(
         space=settings.space,
         normal=plane.unit.astype(np.float32)[None],
         intercept=styled.intercept(plane) if styled else plane.intercept,
-        provenance={**_provenance(settings, task, plane), "c": c},
+        provenance={
+            **_provenance(settings, task, plane),
+            "c": c,
+            **recorded_conditions(conditions, plane.retained),
+        },
         channels=styled.ranked(plane, task.latents, rows, task.targets) if styled else (),
     )
 

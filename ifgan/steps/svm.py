@@ -11,6 +11,7 @@ import numpy as np
 
 from ifgan import evidence, problem
 from ifgan.blas import one_thread_each
+from ifgan.boundary import Boundary
 from ifgan.evidence import CurvePoint
 from ifgan.files import write_json, write_npz
 from ifgan.fits import FITS, Fit, Hyperplane, choose_c
@@ -20,7 +21,7 @@ from ifgan.problem import Problem, Rows
 from ifgan.report import render
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, SvmSettings
-from ifgan.steps import record
+from ifgan.steps import given, record
 from ifgan.steps.gather import gather
 from ifgan.steps.page import report_data
 from ifgan.style_fits import StyleFit
@@ -57,10 +58,15 @@ def _run(
     inputs = gather(STEPS["svm"], inputs, runtime.scratch)
     task = problem.read(settings, inputs["latents"], inputs["scores"])
     fit = _fit_of(settings, task)
-    solution = _solve(settings, task, fit, runtime)
+    conditions = given.read(settings, task, inputs)
+    solution = _solve(settings, task, fit, conditions, runtime)
     metrics = _metrics(settings, task, solution)
+    if solution.final.retained is not None:
+        metrics["cosine_retained"] = solution.final.retained
     roc = evidence.roc(task, solution.trained)
-    boundary = record.boundary(settings, task, solution.final, c=solution.c, fit=fit)
+    boundary = record.boundary(
+        settings, task, solution.final, c=solution.c, fit=fit, conditions=conditions
+    )
     boundary.write(outputs["boundary"])
     np.save(outputs["boundary"] / "w_avg.npy", task.centre)
     write_npz(
@@ -71,7 +77,9 @@ def _run(
         seeds=task.seeds,
     )
     curve = [asdict(point) for point in solution.curve]
-    write_json(outputs["metrics"], {**metrics, "learning_curve": curve, "warnings": task.warnings})
+    names = [condition.attribute for condition in conditions]
+    said = {"learning_curve": curve, "warnings": task.warnings}
+    write_json(outputs["metrics"], {**metrics, **({"conditions": names} if names else {}), **said})
     points = _confidence_metrics(roc)
     write_json(outputs["roc"], {"confidenceMetrics": points})
     page = report_data(
@@ -82,11 +90,16 @@ def _run(
         metrics=metrics,
         roc=roc,
         channels=boundary.channels[: settings.channels],
+        conditions=names,
         thumbnails=inputs["thumbnails"],
     )
     outputs["report"].write_text(render(page), encoding="utf-8")
     return {
-        "boundary": {"attribute": settings.attribute, "space": settings.space},
+        "boundary": {
+            "attribute": settings.attribute,
+            "space": settings.space,
+            **({"given": ", ".join(names)} if names else {}),
+        },
         "metrics": {name: value for name, value in metrics.items() if value is not None},
         "roc": {"confidenceMetrics": points[:: max(1, len(points) // 50)]},
     }
@@ -99,7 +112,13 @@ def _fit_of(settings: SvmSettings, task: Problem) -> Fit:
     return StyleFit(task.styles, settings.channels, settings.method == "regression")
 
 
-def _solve(settings: SvmSettings, task: Problem, fit: Fit, runtime: Runtime) -> _Solution:
+def _solve(
+    settings: SvmSettings,
+    task: Problem,
+    fit: Fit,
+    conditions: Sequence[Boundary],
+    runtime: Runtime,
+) -> _Solution:
     """Choose C, fit the training rows and the final boundary, refit halves and subsets."""
     continuous = settings.kind == "continuous"
     # One generator for each purpose: what one draws does not shift another.
@@ -127,7 +146,7 @@ def _solve(settings: SvmSettings, task: Problem, fit: Fit, runtime: Runtime) -> 
         def fitted(rows: Rows) -> Hyperplane:
             plane = fit(task.latents, rows, task.targets, c)
             advance(1)
-            return plane
+            return given.given(plane, conditions, attribute=settings.attribute)
 
         one, other = evidence.halves(task, halves_rng)
         subsets = evidence.nested_subsets(task, curve_rng)

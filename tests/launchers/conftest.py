@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,14 +47,24 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def job(labels: Path, tmp_path: Path) -> MakeJob:
     """Makes jobs: ``job("smile", backend, space="z")``."""
 
-    def make(attribute: str, backend: Backend, *, space: str = "w", seed: int = 0) -> Job:
+    def make(
+        attribute: str,
+        backend: Backend,
+        *,
+        space: str = "w",
+        seed: int = 0,
+        conditions: Sequence[str] = (),
+        shards: int = 1,
+    ) -> Job:
         return Job.of(
             Config(
                 attribute=Attribute(name=attribute, kind=KINDS[attribute]),
                 generator=Toyfaces(),
-                sampler=Sampler(num_samples=NUM_SAMPLES, truncation_psi=1.0, image_size=64),
+                sampler=Sampler(
+                    num_samples=NUM_SAMPLES, truncation_psi=1.0, image_size=64, shards=shards
+                ),
                 classifier=ScoreFile(path=str(labels)),
-                svm=Svm(space=space, seed=seed),
+                svm=Svm(space=space, seed=seed, conditions=list(conditions)),
                 backend=backend,
                 store=str(tmp_path / "store"),
                 dry_run=True,

@@ -1,0 +1,76 @@
+"""Options that do not go together: refused, or said to have no effect, before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Sequence
+
+from ifgan.errors import UserError
+from ifgan.schema import Attribute, Config, Toyfaces
+
+log = logging.getLogger(__name__)
+
+
+def check_space(config: Config) -> None:
+    """Refuse what no face needs to be rendered for to see, and name what has no effect."""
+    sampler, svm = config.sampler, config.svm
+    if sampler.uri:
+        if sampler.mixing:
+            log.warning("sampler.mixing has no effect with sampler=existing.")
+    elif svm.space == "s" and isinstance(config.generator, Toyfaces):
+        raise UserError(
+            "svm.space=s needs a generator with styles, a StyleGAN2 or StyleGAN3. Got "
+            "generator=toyfaces. Set svm.space=w or svm.space=z, or another generator."
+        )
+    elif svm.space != "s" and sampler.mixing and svm.layers is None:
+        raise UserError(
+            f"svm.space={svm.space} with sampler.mixing=true needs svm.layers, since each group of "
+            "rows has a latent of its own. Set svm.layers=coarse, middle or fine; -m takes several."
+        )
+    elif svm.space != "s" and svm.layers is not None and not sampler.mixing:
+        raise UserError(
+            f"svm.layers={svm.layers} needs sampler.mixing=true: without it all rows of w are "
+            "equal and every choice gives the same boundary. Leave it out; edits choose layers."
+        )
+    if svm.channels is not None and svm.space != "s":
+        log.warning("svm.channels has no effect in svm.space=%s.", svm.space)
+    if svm.c is not None and svm.method != "interfacegan" and svm.space == "s":
+        log.warning("svm.c has no effect in svm.space=s, whose fit has no regularisation.")
+
+
+def check_conditions(config: Config, conditions: Sequence[Attribute]) -> None:
+    """Refuse conditions that are the attribute itself, or each other, and those of fits in S.
+
+    What only the fits can tell, that two attributes have one direction, the svm step finds.
+    """
+    if conditions and config.svm.space == "s":
+        raise UserError(
+            "svm.conditions needs svm.space=w or svm.space=z: a boundary in S moves a few styles "
+            "by choice. Got svm.space=s."
+        )
+    classifier = config.classifier.kind
+    taken = {config.attribute.column(classifier): config.attribute.name}
+    for attribute in conditions:
+        name, column = attribute.name, attribute.column(classifier)
+        if name == config.attribute.name:
+            raise UserError(
+                f"svm.conditions must name attributes other than the one that is fitted. Got "
+                f"'{name}' with attribute={name}. Leave it out."
+            )
+        if column in taken:
+            raise UserError(
+                f"svm.conditions must name attributes that the classifier tells apart. Got "
+                f"'{name}', which is '{taken[column]}' to classifier '{classifier}' (column "
+                f"'{column}'). Leave one of them out."
+            )
+        taken[column] = name
+
+
+def as_condition(config: Config, attribute: Attribute) -> Config:
+    """The configuration of the fit that a condition is.
+
+    All options but those that speak of the primal's own scores: its threshold.
+    """
+    svm = dataclasses.replace(config.svm, conditions=[], threshold=None)
+    return dataclasses.replace(config, attribute=attribute, svm=svm)

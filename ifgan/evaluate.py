@@ -1,0 +1,250 @@
+"""`python -m ifgan.evaluate RUN_OR_SWEEP…`: the causal edit table of boundaries that are there.
+
+Faces of fresh seeds are moved along each boundary, rendered again and scored by a judge, here on
+this machine. Several boundaries make the re-scoring matrix, at an equal change of each target.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ifgan.boundary import Boundary
+from ifgan.edit_summary import SELF_SCORED, lines
+from ifgan.edit_table import Row, as_json
+from ifgan.errors import UserError, choices, circumstance
+from ifgan.files import write_json
+from ifgan.ranges import in_range
+
+if TYPE_CHECKING:
+    from ifgan.rescoring import Stage
+
+
+@dataclass(frozen=True)
+class Options:
+    """How boundaries are evaluated.
+
+    Parameters
+    ----------
+    classifier : the judge: judge, toyfaces or toyfaces_biased; best not the fit's own.
+    num_samples, seed : the faces that are edited, of seeds that no fit has seen.
+    steps : calibrated steps, in standard deviations of the population's distance.
+    change : of the target that boundaries are compared at, in standard deviations of its score.
+    generator : a name or a file; null: toyfaces, where the boundary says so.
+    device : auto, cpu or cuda.
+    batch_size : faces that are rendered together.
+    out : where evaluation.html and evaluation.json go.
+    """
+
+    classifier: str = "judge"
+    num_samples: int = 400
+    seed: int = 2_000_000_000
+    steps: tuple[float, ...] = (-3.0, -2.0, -1.0, 1.0, 2.0, 3.0)
+    change: float = 1.0
+    generator: str | None = None
+    device: str = "auto"
+    batch_size: int = 64
+    out: str = "."
+
+    def __post_init__(self) -> None:
+        in_range("num_samples", self.num_samples, low=10, high=100_000)
+        in_range("seed", self.seed, low=0, high=4_000_000_000)
+        in_range("change", self.change, low=0.01, high=10)
+        in_range("batch_size", self.batch_size, low=1, high=4096)
+        if not any(step > 0 for step in self.steps) or max(map(abs, self.steps)) > 100:
+            raise UserError(f"steps must be numbers up to 100, one above 0. Got {self.steps}.")
+
+
+_HELP = f"""\
+python -m ifgan.evaluate RUN_OR_SWEEP… [option=value …]
+
+{Options.__doc__}"""
+
+
+def evaluate(places: Sequence[Path], options: Options) -> list[Row]:
+    """Measure all boundaries of some runs, and write the page and the figures.
+
+    Raises
+    ------
+    UserError
+        If there are none, they are of several generators, or the judge can't score them.
+    """
+    boundaries = _named([found for place in places for found in _boundaries(place)])
+    stage, rows = _measured(boundaries, options)
+    out = Path(options.out).expanduser()
+    out.mkdir(parents=True, exist_ok=True)
+    correlations = stage.correlations(boundaries)
+    write_json(
+        out / "evaluation.json",
+        {
+            "format": "ifgan-edits/1",
+            "rows": [as_json(row) for row in rows],
+            "correlations": {t: {"names": n, "values": v} for t, (n, v) in correlations.items()},
+        },
+    )
+    from ifgan.report.edits import EditsData, render_edits
+
+    pairs = {row.name: stage.pairs(boundaries[row.name], row.equal) for row in rows}
+    page = render_edits(EditsData(rows, pairs, correlations))
+    (out / "evaluation.html").write_text(page, encoding="utf-8")
+    return rows
+
+
+def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage, list[Row]]:
+    """The stage, and every boundary's row."""
+    from ifgan.interface import load_generator
+    from ifgan.progress import Progress
+    from ifgan.rescoring import Stage, measure
+    from ifgan.toyfaces import load_classifier
+
+    first = next(iter(boundaries.values())).provenance
+    name, size = _generator(first, options.generator)
+    generator = load_generator(name, device=options.device, **size).network
+    judge = load_classifier(options.classifier, device=generator.w_avg.device)
+    # Before, at every step, and a few tries at the equal change.
+    renderings = 1 + len(boundaries) * (len(options.steps) + 2)
+    with Progress("evaluate").track(renderings * options.num_samples, "faces") as advance:
+        stage = Stage(
+            generator,
+            judge,
+            seed=options.seed,
+            num_samples=options.num_samples,
+            psi=first.get("truncation_psi") or 1.0,
+            cutoff=first.get("truncation_cutoff"),
+            align=first.get("align") or "none",
+            batch_size=options.batch_size,
+            advance=advance,
+        )
+        rows = [
+            measure(
+                stage,
+                boundary,
+                name=label,
+                column=boundary.attribute,
+                steps=options.steps,
+                wanted=options.change,
+            )
+            for label, boundary in boundaries.items()
+        ]
+    return stage, rows
+
+
+def _generator(recorded: Mapping[str, Any], given: str | None) -> tuple[str, dict[str, int]]:
+    """Name or file of the generator, and toyfaces' resolution."""
+    own = recorded.get("generator", {})
+    if given is None and own.get("generator") == "toyfaces":
+        return "toyfaces", {"resolution": int(own["generator_digest"].rpartition("-")[2])}
+    if given is None:
+        raise UserError(
+            "generator must be given, because these boundaries are not of toyfaces. Add "
+            "generator=NAME_OR_FILE, as in generator=stylegan3_r_ffhq."
+        )
+    return given, {}
+
+
+def _boundaries(place: Path) -> Iterator[tuple[Path, Boundary]]:
+    """The boundary of a run, or those of a sweep's jobs."""
+    if place.is_file() or (place / "boundary.npy").is_file():
+        yield place, Boundary.load(place)
+        return
+    jobs = sorted(path.parent for path in place.glob("*/boundary.npy"))
+    if not jobs:
+        raise UserError(
+            f"{place} holds no boundary. Give a run directory, a sweep's, or a boundary.npy."
+        )
+    for job in jobs:
+        yield job, Boundary.load(job)
+
+
+def _named(found: Sequence[tuple[Path, Boundary]]) -> dict[str, Boundary]:
+    """Boundaries by a readable name, which says as much as it takes to tell them apart."""
+    spaces = {boundary.space for _, boundary in found}
+    names = [_title(b, space=len(spaces) > 1) for _, b in found]
+    count = Counter(names)
+    names = [
+        name if count[name] == 1 else f"{name} {b.provenance.get('svm', {}).get('method', '')}"
+        for name, (_, b) in zip(names, found, strict=True)
+    ]
+    count = Counter(names)
+    named = {
+        name if count[name] == 1 else f"{name} ({path})": boundary
+        for name, (path, boundary) in zip(names, found, strict=True)
+    }
+    return named
+
+
+def _title(boundary: Boundary, *, space: bool) -> str:
+    from ifgan.rescoring import conditions_of
+
+    conditions = ", ".join(conditions_of(boundary))
+    title = f"{boundary.attribute} | {conditions}" if conditions else boundary.attribute
+    return f"{title} {boundary.space.upper()}" if space else title
+
+
+def parse(arguments: Sequence[str]) -> tuple[list[Path], Options]:
+    """Runs and options of the command line.
+
+    Raises
+    ------
+    UserError
+        On an unknown option, a value that is not allowed, or no run.
+    """
+    fields = {field.name: field for field in dataclasses.fields(Options)}
+    places, given = [], {}
+    for argument in arguments:
+        name, separator, value = argument.partition("=")
+        if not separator or Path(argument).exists():
+            places.append(Path(argument).expanduser())
+        elif name not in fields:
+            raise UserError(f"there is no option '{name}'. {choices(fields, name)}")
+        else:
+            given[name] = _value(name, value, fields[name].default)
+    if not places:
+        raise UserError("give at least one run directory, sweep directory or boundary.npy.")
+    return places, Options(**given)
+
+
+def _value(name: str, text: str, default: object) -> Any:
+    try:
+        if isinstance(default, tuple):
+            return tuple(float(part) for part in text.strip("[]()").split(","))
+        if isinstance(default, int):
+            return int(text)
+        return float(text) if isinstance(default, float) else text
+    except ValueError as error:
+        raise UserError(f"{name} must be like {default}. Got '{text}'.") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if {"-h", "--help"} & set(given):
+        sys.stdout.write(f"{_HELP}\n")
+        return 0
+    try:
+        places, options = parse(given)
+        rows = evaluate(places, options)
+    except Exception as error:
+        line = circumstance(error)
+        if line is None:
+            raise
+        sys.stderr.write(f"error: {line}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; nothing was written\n")
+        return 130
+    sys.stdout.write("\n".join(lines(rows)) + "\n\n")
+    if any(row.self_scored for row in rows):
+        sys.stdout.write(f"Some rows are {SELF_SCORED}.\n")
+    out = Path(options.out)
+    sys.stdout.write(f"written: {out / 'evaluation.html'}, {out / 'evaluation.json'}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
