@@ -220,6 +220,7 @@ def _plain_name(node: Node) -> str:
             parts.append(node.settings.space)
         if node.settings.layers is not None:
             parts.append(node.settings.layers)
-        if given := node.conditions:
-            parts += ["given", *given]
+        if given := "-".join(node.conditions):
+            # Argo takes names of some hundred characters, its own endings included.
+            parts += ["given", given if len(given) <= 24 else f"{len(node.conditions)}-others"]
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")

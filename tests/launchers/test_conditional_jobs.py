@@ -19,14 +19,17 @@ from ifgan.jobs import Job
 from ifgan.schema import Local
 from ifgan.store import Store
 from launchers import Outcome, local
-from launchers.compile import Compiled, below, compile_graph
+from launchers.compile import Compiled, below, compile_graph, task_names
 from launchers.docker_daemon import Owner
 from launchers.docker_plan import Plan
 from launchers.dry_run import dry_run
 from launchers.split import size_of, split
 from launchers.tasks import Made
+from tests.conftest import Shell
 from tests.launchers import ir
 from tests.launchers.conftest import MakeJob
+from tests.launchers.kfp_server import KfpServer
+from tests.launchers.test_remote import on
 
 ROOT = "gs://bucket/ifgan"
 HERE = Local(device="cpu")
@@ -161,6 +164,36 @@ def test_conditions_are_numbered_inputs_of_the_compiled_component(
         assert given.producer_task == f"svm-{attribute}"
         assert given.output_artifact_key == "boundary"
     assert "condition_0" not in pipeline.component("svm-age").input_definitions.artifacts
+
+
+def test_task_names_stay_short_and_apart_however_many_conditions_there_are(job: MakeJob) -> None:
+    many = ("age", "beard", "eyeglasses", "hair", "pose")
+    one, other = (job("smile", VERTEX, conditions=many, seed=seed).target for seed in (0, 1))
+    assert [*task_names(merge([one])).values()][-1] == "svm-smile-given-5-others"
+    names = task_names(merge([one, other]))
+    assert len(set(names.values())) == len(names) and max(map(len, names.values())) < 40
+
+
+def test_shards_and_conditions_go_together(job: MakeJob, ran: dict[str, Path]) -> None:
+    made = job("smile", HERE, conditions=GIVEN, shards=2)
+    outcomes = local.run_graph(HERE, merge([made.target]), Store(made.config.store))
+    place = _artifacts(outcomes[made.target.key])
+    for name in ("boundary/boundary.npy", "metrics", "report"):
+        assert (place / name).read_bytes() == (ran["given"] / name).read_bytes(), name
+
+
+def test_a_sweep_in_parts_on_a_cluster_makes_each_condition_once(
+    shell: Shell, labels: Path, tmp_path: Path
+) -> None:
+    with KfpServer(tmp_path / "machines") as cluster:
+        work = [*on(cluster, labels, tmp_path / "root"), "svm.conditions=[age]"]
+        shell.ok("-m", "attribute=smile,beard", *work, module="tests.launchers.small_pipelines")
+        head, *tails = cluster.runs.values()
+        assert set(head.states) >= {"sampler", "classifier", "svm-age"}
+        assert "svm-smile-given-age" not in head.states
+        assert len(tails) >= 1 and not any("svm-age" in tail.states for tail in tails)
+    metrics = [json.loads(p.read_text()) for p in shell.folder.glob("multirun/*/*/*/metrics.json")]
+    assert [m["conditions"] for m in metrics] == [["age"]] * 2
 
 
 def test_docker_waits_for_conditions_and_mounts_those_that_the_store_has(job: MakeJob) -> None:
