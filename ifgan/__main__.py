@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ifgan import compose, paths
+from ifgan import compose, edit_summary, paths
 from ifgan.complaints import complaint, quiet_hydra
 from ifgan.errors import UserError, refuse_accounts
 from ifgan.jobs import Job, Result, next_step
@@ -41,14 +41,16 @@ def job(cfg: DictConfig) -> float | None:
     outcomes = session.outcomes_of(current)
     for node, outcome in outcomes:
         for_the_file.info("%s %s: %s", node.step, node.key, outcome.in_words())
-    _, target = outcomes[-1]
-    if target.error:
-        raise target.error
-    if target.detached:
-        log.info("%s: %s", current.config.attribute.name, target.detached)
-        return None
-    assert target.artifacts is not None
-    result = Result.collect(target.artifacts, folder)
+    found = {node.key: outcome for node, outcome in outcomes}
+    for outcome in (found[node.key] for node in current.targets):
+        if outcome.error:
+            raise outcome.error
+        if outcome.detached:
+            log.info("%s: %s", current.config.attribute.name, outcome.detached)
+            return None
+    target, *evaluation = (found[node.key].artifacts for node in current.targets)
+    assert target is not None
+    result = Result.collect(target, folder, evaluation=evaluation[0] if evaluation else None)
     if all(outcome.cached for _, outcome in outcomes):
         log.info("Nothing to do: every step was finished by an earlier run.")
     lines = result.summary(
@@ -58,6 +60,9 @@ def job(cfg: DictConfig) -> float | None:
     )
     for line in lines:
         log.info(line)
+    if result.edits is not None and hydra_config.mode == RunMode.RUN:
+        for line in edit_summary.lines([result.edits]):
+            log.info(line)
     if (published := _published(result, current)) is not None:
         log.info("  published %s", published)
     value = result.metrics.get(current.config.objective)

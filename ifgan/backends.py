@@ -52,6 +52,7 @@ class Images:
     sampler: str = "ifgan-sampler"
     classifier: str = "ifgan-classifier"
     svm: str = "ifgan-svm"
+    evaluation: str = "ifgan-evaluation"
 
     def __post_init__(self) -> None:
         for step, image in vars(self).items():
@@ -105,6 +106,7 @@ class StepResources:
     sampler: Resources = field(default_factory=Resources)
     classifier: Resources = field(default_factory=Resources)
     svm: Resources = field(default_factory=Resources)
+    evaluation: Resources = field(default_factory=Resources)
 
     def __post_init__(self) -> None:
         for step, resources in vars(self).items():

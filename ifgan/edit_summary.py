@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,18 @@ class Comparison:
             f"{self.plain.mean:+.2f}{sigma} unconditionally, {self.conditional.mean:+.2f}{sigma} "
             f"conditioned on it: {self.factor:.1f}x less (at least {self.at_least:.1f}x)"
         )
+
+
+def title(attribute: str, conditions: Sequence[str]) -> str:
+    """What a boundary is called."""
+    return f"{attribute} | {', '.join(conditions)}" if conditions else attribute
+
+
+def told_apart(rows: Sequence[Row]) -> list[Row]:
+    """Rows under names that say their space where several are compared."""
+    if len({row.space for row in rows}) < 2:
+        return [*rows]
+    return [dataclasses.replace(row, name=f"{row.name} {row.space.upper()}") for row in rows]
 
 
 def comparisons(rows: Sequence[Row]) -> list[Comparison]:

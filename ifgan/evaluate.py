@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ifgan.boundary import Boundary
-from ifgan.edit_summary import SELF_SCORED, lines
+from ifgan.edit_summary import SELF_SCORED, lines, title
 from ifgan.edit_table import Row, as_json
 from ifgan.errors import UserError, choices, circumstance
 from ifgan.files import write_json
@@ -181,9 +181,8 @@ def _named(found: Sequence[tuple[Path, Boundary]]) -> dict[str, Boundary]:
 def _title(boundary: Boundary, *, space: bool) -> str:
     from ifgan.rescoring import conditions_of
 
-    conditions = ", ".join(conditions_of(boundary))
-    title = f"{boundary.attribute} | {conditions}" if conditions else boundary.attribute
-    return f"{title} {boundary.space.upper()}" if space else title
+    name = title(boundary.attribute, conditions_of(boundary))
+    return f"{name} {boundary.space.upper()}" if space else name
 
 
 def parse(arguments: Sequence[str]) -> tuple[list[Path], Options]:

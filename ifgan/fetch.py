@@ -96,8 +96,11 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
     unsent = []
     for job in submission.jobs:
         artifacts = store.find_key(job.key)
+        evaluation = None if job.evaluation is None else store.find_key(job.evaluation)
         if artifacts is not None:
-            result = Result.collect(artifacts, submission.path.parent / job.folder)
+            result = Result.collect(
+                artifacts, submission.path.parent / job.folder, evaluation=evaluation
+            )
             lines = result.summary(
                 attribute=job.attribute, space=job.space, next_step="open the report"
             )

@@ -92,7 +92,9 @@ class Node:
         return [
             source.node.settings.attribute
             for source in self.inputs.values()
-            if isinstance(source, Output) and isinstance(source.node.settings, SvmSettings)
+            if self.step == "svm"
+            and isinstance(source, Output)
+            and isinstance(source.node.settings, SvmSettings)
         ]
 
     def ancestors(self) -> Iterator[Node]:
@@ -116,6 +118,8 @@ class Identities:
     generator_file, classifier_file : files that the graph imports; None where the weights ship
         with ifgan.
     columns : what the classifier scores.
+    judge_digest : of evaluation.classifier; None without an evaluation.
+    judged : what that scores.
     existing : latents and faces that take the sampler's place (sampler=existing).
     """
 
@@ -125,6 +129,8 @@ class Identities:
     generator_file: File | None = None
     classifier_file: File | None = None
     existing: tuple[File, File] | None = None
+    judge_digest: str | None = None
+    judged: tuple[str, ...] = ()
 
 
 def merge(targets: Iterable[Node]) -> Graph:

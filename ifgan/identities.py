@@ -33,12 +33,15 @@ def identify(config: Config) -> Identities:
     if generator_file is not None:
         _check_label(config.generator, generator_file)
     classifier, classifier_file, columns = _classifier(config.classifier)
+    judge, judged = _judge(config)
     return Identities(
         generator_digest=generator,
         generator_file=generator_file,
         classifier_digest=classifier,
         classifier_file=classifier_file,
         columns=columns,
+        judge_digest=judge,
+        judged=judged,
         existing=_existing(config.sampler.uri, config) if config.sampler.uri else None,
     )
 
@@ -109,12 +112,23 @@ def _classifier(classifier: object) -> tuple[str, File | None, tuple[str, ...]]:
 
         file = _file("classifier.path", classifier.path)
         return file.sha256, file, read_names(Path(file.path))
+    digest, columns = _shipped(getattr(classifier, "kind", ""))
+    return digest, None, columns
+
+
+def _judge(config: Config) -> tuple[str | None, tuple[str, ...]]:
+    return (
+        (None, ()) if config.evaluation.kind == "none" else _shipped(config.evaluation.classifier)
+    )
+
+
+def _shipped(kind: str) -> tuple[str, tuple[str, ...]]:
+    """Digest and columns of a classifier that comes with ifgan."""
     import ifgan.toyfaces
     from ifgan.toyfaces.traits import FACTORS
 
-    kind = getattr(classifier, "kind", "")
     weights = Path(ifgan.toyfaces.__file__).with_name(f"{kind}.safetensors")
-    return sha256_once(weights), None, tuple(factor.name for factor in FACTORS)
+    return sha256_once(weights), tuple(factor.name for factor in FACTORS)
 
 
 def _file(option: str, given: str) -> File:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ifgan import storage
+from ifgan.edit_table import Row
 from ifgan.errors import UserError, choices
+from ifgan.evaluation_node import evaluation_node
 from ifgan.existing import ignored
 from ifgan.files import read_json
 from ifgan.graph import Node, build
@@ -37,11 +39,20 @@ OBJECTIVES = (
 
 @dataclass(frozen=True)
 class Job:
-    """One configuration, the svm node that answers it, and the directory for its results."""
+    """One configuration, the svm node that answers it, and the directory for its results.
+
+    ``evaluation`` is the node that says what edits along its boundary do, where that is asked for.
+    """
 
     config: Config
     target: Node
     folder: Path | None = None
+    evaluation: Node | None = None
+
+    @property
+    def targets(self) -> tuple[Node, ...]:
+        """All nodes that the job wants the artifacts of."""
+        return (self.target,) if self.evaluation is None else (self.target, self.evaluation)
 
     @classmethod
     def of(cls, config: Config, *, folder: Path | None = None) -> Job:
@@ -64,7 +75,9 @@ class Job:
         from ifgan.compose import attributes
 
         conditions = attributes(config.svm.conditions, option="svm.conditions")
-        return cls(config, build(config, identify(config), conditions=conditions), folder)
+        identities = identify(config)
+        target = build(config, identities, conditions=conditions)
+        return cls(config, target, folder, evaluation_node(config, identities, target))
 
 
 @dataclass(frozen=True)
@@ -75,8 +88,8 @@ class Result:
     metrics: Mapping[str, Any]
 
     @classmethod
-    def collect(cls, artifacts: Path, folder: Path) -> Result:
-        """Copy what a person wants from the svm node's artifacts into the run directory."""
+    def collect(cls, artifacts: Path, folder: Path, *, evaluation: Path | None = None) -> Result:
+        """Copy what a person wants from the nodes' artifacts into the run directory."""
         folder.mkdir(parents=True, exist_ok=True)
         for source, name in (
             ("boundary/boundary.npy", "boundary.npy"),
@@ -85,9 +98,18 @@ class Result:
             ("report", "report.html"),
         ):
             shutil.copyfile(artifacts / source, folder / name)
+        if evaluation is not None:
+            shutil.copyfile(evaluation / "edits" / "table.json", folder / "edits.json")
+            shutil.copyfile(evaluation / "report", folder / "edits.html")
         if (artifacts / "boundary" / "channels.json").exists():  # of a boundary in S
             shutil.copyfile(artifacts / "boundary" / "channels.json", folder / "channels.json")
         return cls(folder, read_json(folder / "metrics.json"))
+
+    @property
+    def edits(self) -> Row | None:
+        """The row of the edit table, where edits were evaluated."""
+        place = self.folder / "edits.json"
+        return Row.of(read_json(place)["rows"][0]) if place.is_file() else None
 
     def publish(self, root: str | None, *, attribute: str, key: str) -> str | None:
         """Copy the files to where ``publish`` says; where they are now, None if nowhere.
@@ -102,7 +124,10 @@ class Result:
         if root is None:
             return None
         place = storage.check(root, option="publish").child(f"{attribute}-{key[:12]}")
-        for name in ("report.html", "metrics.json", "boundary.json", "boundary.npy"):
+        names = ["report.html", "metrics.json", "boundary.json", "boundary.npy"]
+        if self.edits:
+            names = ["edits.html", "edits.json", *names]
+        for name in names:
             storage.upload(self.folder / name, str(place.child(name)), option="publish")
         return str(place)
 
@@ -125,6 +150,7 @@ class Result:
             f"{attribute} in {space.upper()}{given}: {', '.join(known)}",
             f"  boundary  {folder}/boundary.npy",
             f"  report    {folder}/report.html",
+            *([f"  edits     {folder}/edits.html"] if self.edits else []),
             *(f"  warning   {warning}" for warning in metrics["warnings"]),
             f"  next      {next_step}",
         ]

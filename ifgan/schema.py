@@ -25,6 +25,7 @@ SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
 DEVICES = ("auto", "cpu", "cuda")
+JUDGES = ("judge", "toyfaces", "toyfaces_biased")
 
 
 @dataclass
@@ -181,6 +182,29 @@ class Svm:
         in_range("svm.seed", self.seed, low=0, high=2**32 - 1)
 
 
+@dataclass
+class Evaluation:
+    """What edits along the boundary do, on rendered faces (docs in ifgan/edit_table.py)."""
+
+    kind: str = "none"  # edits: one more step, which renders
+    classifier: str = "judge"  # who scores the edited faces; another than made the labels
+    num_samples: int = 400  # faces that are edited
+    seed: int = 2_000_000_000  # of the first of them, far from what is fitted
+    steps: list[float] = field(default_factory=lambda: [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
+    change: float = 1.0  # of the target, in standard deviations of its score, to compare at
+
+    def __post_init__(self) -> None:
+        one_of("evaluation.kind", self.kind, ("none", "edits"))
+        one_of("evaluation.classifier", self.classifier, JUDGES)
+        in_range("evaluation.num_samples", self.num_samples, low=10, high=100_000)
+        in_range("evaluation.seed", self.seed, low=0, high=4_000_000_000)
+        in_range("evaluation.change", self.change, low=0.01, high=10.0)
+        for step in self.steps:
+            in_range("evaluation.steps", step, low=-100.0, high=100.0)
+        if not any(step > 0 for step in self.steps):
+            raise UserError(f"evaluation.steps must hold a number above 0. Got {self.steps}.")
+
+
 def _devices(option: object) -> str:
     """``backend.device``, a name or a list of names, as one text."""
     names = option if isinstance(option, list) else str(option).split(",")
@@ -217,6 +241,7 @@ class Config:
     sampler: Sampler = MISSING
     classifier: Any = MISSING
     svm: Svm = MISSING
+    evaluation: Evaluation = field(default_factory=Evaluation)
     backend: Any = MISSING
     store: str = MISSING
     objective: str = "auroc"

@@ -95,7 +95,36 @@ class SvmSettings:
     seed: int
 
 
-Settings = SamplerSettings | ClassifierSettings | SvmSettings
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """Which edits are rendered and who judges them; see ``schema.Evaluation`` for each option.
+
+    Parameters
+    ----------
+    generator … align : as the sampler's, of the faces that are edited.
+    judge, judge_digest : who scores them, and the identity of its weights.
+    column : what the judge calls the boundary's attribute.
+    """
+
+    generator: str
+    generator_digest: str
+    resolution: int | None
+    precision: str
+    class_label: int | None
+    exit_resolution: int | None
+    truncation_psi: float
+    truncation_cutoff: int | None
+    align: str
+    judge: str
+    judge_digest: str
+    column: str
+    num_samples: int
+    seed: int
+    steps: list[float]
+    change: float
+
+
+Settings = SamplerSettings | ClassifierSettings | SvmSettings | EvaluationSettings
 
 
 @dataclass(frozen=True)
@@ -170,6 +199,15 @@ STEPS: Mapping[str, StepSpec] = {
             files=frozenset({"metrics", "roc", "report"}),
             gathered=frozenset({"latents", "scores", "thumbnails"}),
             several={"condition": "Model"},
+        ),
+        StepSpec(
+            name="evaluation",
+            revision=1,
+            settings=EvaluationSettings,
+            inputs={"boundary": "Model"},
+            optional_inputs={"weights": "Model"},
+            outputs={"edits": "Dataset", "report": "HTML"},
+            files=frozenset({"report"}),
         ),
     )
 }

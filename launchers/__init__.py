@@ -65,7 +65,7 @@ class Work:
     @property
     def graph(self) -> Graph:
         """What answers all jobs, equal work once."""
-        return merge(job.target for job in self.jobs)
+        return merge(node for job in self.jobs for node in job.targets)
 
     @property
     def title(self) -> str:

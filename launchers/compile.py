@@ -21,7 +21,7 @@ from typing import Any
 
 from ifgan.backends import Images
 from ifgan.errors import UserError
-from ifgan.graph import File, Graph, Node
+from ifgan.graph import File, Graph, Node, Output
 from ifgan.specs import KEY, SvmSettings, settings_to_dict
 from launchers.components import component
 
@@ -210,6 +210,9 @@ def _kind(node: Node, name: str) -> str:
 
 
 def _plain_name(node: Node) -> str:
+    fits = [s.node for s in node.inputs.values() if isinstance(s, Output) and s.name == "boundary"]
+    if node.step == "evaluation":  # named like its fit
+        return _plain_name(fits[0]).replace("svm", node.step, 1)
     parts = [node.step]
     if isinstance(node.settings, SvmSettings):
         parts.append(node.settings.attribute)

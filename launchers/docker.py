@@ -103,7 +103,7 @@ def _found(work: Work) -> dict[str, Outcome]:
         if place is not None:
             outcomes[key] = Outcome(place, cached=True)
             log.info("%-16s %s finished earlier", node.step, key[:8])
-    needed = {job.target.key for job in work.jobs}
+    needed = {node.key for job in work.jobs for node in job.targets}
     for key, node in reversed(work.graph.items()):
         if key in needed and key not in outcomes:
             needed.update(source.key for source in _sources(node))

@@ -60,7 +60,7 @@ def dry_run(jobs: Sequence[Job]) -> DryRun:
         If the backend can't express what is asked, or its pipeline root is not set though a file
         has to be imported from there.
     """
-    graph = merge(job.target for job in jobs)
+    graph = merge(node for job in jobs for node in job.targets)
     backend = jobs[0].config.backend
     tasks = f"{len(graph)} tasks: {textwrap.shorten(', '.join(task_names(graph).values()), 80)}"
     if isinstance(backend, Local):

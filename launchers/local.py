@@ -28,7 +28,7 @@ from ifgan.parallel import in_threads
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
 from ifgan.schema import Local
-from ifgan.specs import SvmSettings
+from ifgan.specs import EvaluationSettings, SvmSettings
 from ifgan.store import Store
 from launchers import Outcome, Work
 
@@ -62,8 +62,12 @@ def run_graph(backend: Local, graph: Graph, store: Store) -> dict[str, Outcome]:
 
 
 def _in_turn(graph: Graph) -> Iterator[Node]:
-    """The nodes, of neighbouring fits those first that others may be conditional on."""
-    for _, group in itertools.groupby(graph.values(), key=lambda node: node.step):
+    """The nodes, of neighbouring fits those first that others may be conditional on.
+
+    Evaluations come last, so that fits are neighbours.
+    """
+    nodes = sorted(graph.values(), key=lambda node: node.step == "evaluation")
+    for _, group in itertools.groupby(nodes, key=lambda node: node.step):
         yield from sorted(group, key=_turn)
 
 
@@ -152,4 +156,6 @@ def _label(node: Node) -> str:
     if isinstance(node.settings, SvmSettings):
         given = f" given {', '.join(node.conditions)}" if node.conditions else ""
         return f"svm {node.settings.attribute}{given}"
+    if isinstance(node.settings, EvaluationSettings):
+        return f"edits {node.settings.column}"
     return node.step

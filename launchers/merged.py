@@ -27,7 +27,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from ifgan import edit_summary
 from ifgan.compose import to_config
+from ifgan.edit_table import Row
+from ifgan.files import read_json
 from ifgan.jobs import Job
 from launchers.session import Session
 
@@ -74,6 +77,7 @@ class MergedLauncher(Launcher):
                 )
             )
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
+        _say_edits([_folder(config) for config in configs])
         return returned
 
     def _compose(self, overrides: list[str], number: int) -> DictConfig:
@@ -103,6 +107,15 @@ def register() -> None:
 def _folder(config: DictConfig) -> Path:
     """The directory that Hydra will make for a job."""
     return Path(str(config.hydra.sweep.dir)).absolute() / str(config.hydra.sweep.subdir)
+
+
+def _say_edits(folders: Sequence[Path]) -> None:
+    """The edit table of all jobs of the sweep that have a row of it."""
+    places = [folder / "edits.json" for folder in folders]
+    rows = [Row.of(read_json(place)["rows"][0]) for place in places if place.is_file()]
+    if rows:
+        for line in edit_summary.lines(edit_summary.told_apart(rows)):
+            log.info(line)
 
 
 def _task_part(config: DictConfig) -> DictConfig:

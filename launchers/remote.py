@@ -51,7 +51,7 @@ def execute(backend: Remote, work: Work) -> dict[str, Outcome]:
     _check(backend, service)
     for line in service.warnings():
         log.warning("%s", line)
-    targets = {job.target.key: job.target for job in work.jobs}
+    targets = {node.key: node for job in work.jobs for node in job.targets}
     outcomes = {
         key: Outcome(place, cached=True)
         for key, node in targets.items()

@@ -62,7 +62,7 @@ class Session:
                 log.info("%d jobs share a graph of %d steps", len(group), len(work.graph))
             outcomes = execute(work)
             self.outcomes.update({(place, key): outcome for key, outcome in outcomes.items()})
-            failed = [job for job in group if outcomes[job.target.key].error]
+            failed = [job for job in group if any(outcomes[n.key].error for n in job.targets)]
             if len(failed) > 1:  # Hydra raises the first one's error, and only that
                 names = ", ".join(dict.fromkeys(job.config.attribute.name for job in failed))
                 log.error(
@@ -85,9 +85,9 @@ class Session:
 
     def outcomes_of(self, job: Job) -> list[tuple[Node, Outcome]]:
         """The job's nodes with their outcomes, executing them if no sweep has."""
-        if (_place(job), job.target.key) not in self.outcomes:
+        if any((_place(job), node.key) not in self.outcomes for node in job.targets):
             self.prepare([job])
-        nodes = [*merge([job.target]).values()]
+        nodes = [*merge(job.targets).values()]
         return [(node, self.outcomes[_place(job), node.key]) for node in nodes]
 
     def dry_run_of(self, job: Job) -> DryRun:

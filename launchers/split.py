@@ -37,7 +37,8 @@ def split(
 
     Returns
     -------
-    The whole graph alone; or the head, and then graphs of some svm nodes with all they read from.
+    The whole graph alone; or the head, and then graphs of some svm nodes, or of their
+    evaluations, with all they read from.
 
     Raises
     ------
@@ -47,9 +48,11 @@ def split(
     whole = size_of(compile_part(graph))
     if whole <= largest:
         return [graph]
-    read = {node.key for fit in graph.values() for node in fit.ancestors()}
-    head = {key: node for key, node in graph.items() if key in read or node.step != "svm"}
-    fits = [node for key, node in graph.items() if key not in head]
+    shared = _read_by("svm", graph)
+    last = ("svm", "evaluation")
+    head = {key: node for key, node in graph.items() if key in shared or node.step not in last}
+    evaluated = _read_by("evaluation", graph)  # these come with their evaluation
+    fits = [node for key, node in graph.items() if key not in head and key not in evaluated]
     of_head = size_of(compile_part(head)) if head else 0
     if of_head > largest or not fits:
         raise UserError(
@@ -59,3 +62,10 @@ def split(
     each = math.ceil((whole - of_head) / len(fits))
     count = max(1, (largest - of_head) // each)
     return [head, *(merge(fits[i : i + count]) for i in range(0, len(fits), count))]
+
+
+def _read_by(step: str, graph: Graph) -> set[str]:
+    """Keys of all that nodes of a step read from, however far."""
+    return {
+        node.key for reader in graph.values() if reader.step == step for node in reader.ancestors()
+    }

@@ -54,6 +54,7 @@ class Waiting:
     attribute: str
     space: str
     publish: str | None
+    evaluation: str | None = None  # key of its second target
 
 
 @dataclass
@@ -88,7 +89,8 @@ class Submission:
         cls, backend: Remote, graph: Graph, jobs: Sequence[Job], *, title: str, folder: Path
     ) -> Submission:
         """A new submission of some jobs; not on the disk yet."""
-        targets = {job.target.key: job.target for job in jobs if job.target.key in graph}
+        wanted = {node.key: node for job in jobs for node in job.targets}
+        targets = {key: node for key, node in wanted.items() if key in graph}
         waiting = [
             Waiting(
                 job.target.key,
@@ -96,6 +98,7 @@ class Submission:
                 job.config.attribute.name,
                 job.config.svm.space,
                 job.config.publish,
+                None if job.evaluation is None else job.evaluation.key,
             )
             for job in jobs
         ]

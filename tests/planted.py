@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ifgan.artifacts import KnownTruth, Latents, ScoreColumn, Scores, write_shard
-from ifgan.specs import SamplerSettings, SvmSettings
+from ifgan.specs import EvaluationSettings, SamplerSettings, SvmSettings
 
 Float64 = NDArray[np.float64]
 
@@ -28,6 +28,27 @@ TOYFACES = SamplerSettings(
     mixing=False,
     align="none",
     image_size=64,
+)
+
+
+#: An evaluation of a few of its faces, likewise.
+EVALUATION = EvaluationSettings(
+    generator="toyfaces",
+    generator_digest="toyfaces-1-64",
+    resolution=64,
+    precision="float32",
+    class_label=None,
+    exit_resolution=None,
+    truncation_psi=1.0,
+    truncation_cutoff=None,
+    align="none",
+    judge="judge",
+    judge_digest="d",
+    column="smile",
+    num_samples=24,
+    seed=2_000_000_000,
+    steps=[1.0, 3.0],
+    change=0.5,
 )
 
 

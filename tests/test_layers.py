@@ -34,6 +34,7 @@ LAYERS = (
     (
         "ifgan.combinations",
         "ifgan.graph",
+        "ifgan.evaluation_node",
         "ifgan.artifacts",
         "ifgan.boundary",
         "ifgan.boundary_checks",
@@ -108,7 +109,14 @@ ONLY_IN = {
 }
 #: what no image has
 CLIENT = ("hydra", "omegaconf", "kfp", "wandb", "google", "boto3", "requests", "yaml", "launchers")
-TORCHLESS = ("ifgan.steps.svm", "ifgan.report", "ifgan.graph", "ifgan.store", "ifgan.identities")
+TORCHLESS = (
+    "ifgan.steps.svm",
+    "ifgan.report",
+    "ifgan.graph",
+    "ifgan.evaluation_node",
+    "ifgan.store",
+    "ifgan.identities",
+)
 
 
 def _modules() -> dict[str, Path]:

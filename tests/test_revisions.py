@@ -17,10 +17,13 @@ import pytest
 
 from ifgan import step
 from ifgan.artifacts import read_shard
+from ifgan.boundary import Boundary
 from ifgan.convert import convert
 from ifgan.images import decode
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, ClassifierSettings, Settings
+from ifgan.toyfaces.space import load_space
+from ifgan.toyfaces.traits import INDEX
 from tests import planted
 from tests.pickles import stand_ins
 
@@ -41,7 +44,7 @@ FITS: dict[str, dict[str, object]] = {
     },
 }
 NETWORKS = {"sampler stylegan2": "stylegan2_32", "sampler stylegan3": "stylegan3_r_32"}
-CASES = ("sampler", *NETWORKS, "classifier", *FITS)
+CASES = ("sampler", *NETWORKS, "classifier", *FITS, "evaluation")
 
 
 def _execute(case: str, settings: Settings, inputs: dict[str, Path], folder: Path) -> Path:
@@ -74,6 +77,28 @@ def _fitted(case: str, settings: Settings, inputs: dict[str, Path], folder: Path
     return [*np.load(made / "boundary" / "boundary.npy")[0], *metrics.values()]
 
 
+def _evaluated(folder: Path) -> list[object]:
+    """Step and change of every score at the equal change, along the true direction of hair."""
+    (place := folder / "true boundary").mkdir()
+    space = load_space()
+    hair = INDEX["hair"]
+    unit = (space.readout[hair] / space.readout[hair].norm()).float().numpy()
+    generator = {"generator": "toyfaces", "generator_digest": "toyfaces-1-64"}
+    Boundary("hair", "w", unit[None], 0.0, {"generator": generator}).write(place)
+    settings = dataclasses.replace(planted.EVALUATION, column="hair")
+    made = _execute("evaluation", settings, {"boundary": place}, folder)
+    [row] = json.loads((made / "edits" / "table.json").read_text())["rows"]
+    equal = row["equal"]
+    changes = [effect["in_sigmas"]["mean"] for effect in equal["effects"]]
+    return [
+        equal["sigmas"],
+        equal["euclidean"],
+        equal["mahalanobis"],
+        row["leaves_after"],
+        *changes,
+    ]
+
+
 def observed(folder: Path) -> dict[str, dict[str, object]]:
     """A few numbers of each step's output, by which any change of meaning would show."""
     drawn = dataclasses.replace(
@@ -101,6 +126,7 @@ def observed(folder: Path) -> dict[str, dict[str, object]]:
     scored = _execute("classifier", ClassifierSettings("toyfaces", "golden"), faces, folder)
     numbers["classifier"] = [*np.load(scored / "scores" / "scores.npy")[:4].ravel()]
     inputs = planted.write(folder / "planted", *planted.world(600, 16))
+    numbers["evaluation"] = _evaluated(folder)
     for case, changes in FITS.items():
         numbers[case] = _fitted(case, planted.settings(**changes), inputs, folder)
     return {

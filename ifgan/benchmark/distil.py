@@ -16,7 +16,6 @@ Shape legend: N faces, D = 512 dimensions of w, K traits, I / O channels in / ou
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -29,12 +28,13 @@ from torch import Tensor
 
 from ifgan.errors import UserError
 from ifgan.generators.checkpoint import write_checkpoint
-from ifgan.generators.mapping import LRELU_GAIN, LRELU_SLOPE, FullyConnected, MappingSettings
+from ifgan.generators.mapping import LRELU_GAIN, LRELU_SLOPE, MappingSettings
 from ifgan.generators.stylegan2 import StyleGAN2Network
 from ifgan.generators.stylegan2_synthesis import StyleGAN2Settings, SynthesisLayer, ToRGB
 from ifgan.images import resize
 from ifgan.toyfaces import ToyFaces
-from ifgan.toyfaces.space import load_space
+from ifgan.toyfaces.space import DIM
+from ifgan.toyfaces.student import widen
 from ifgan.toyfaces.traits import TRAITS
 
 _SEED = 4_300_000_000  # of faces that no run draws and no classifier was trained on
@@ -151,29 +151,6 @@ def learn(
             total = 0.0
 
 
-@torch.no_grad()
-def widened(student: StyleGAN2Network) -> StyleGAN2Network:
-    """The network of w that a network of traits is, behind toyfaces' mapping."""
-    space = load_space()
-    narrow = student.settings
-    network = StyleGAN2Network(dataclasses.replace(narrow, w_dim=len(space.w_avg)))
-    state = dict(student.synthesis.state_dict())
-    for name, module in student.synthesis.named_modules():
-        if isinstance(module, FullyConnected):
-            weight_OK = module.weight.double() / math.sqrt(narrow.w_dim)
-            weight_OD = weight_OK @ space.readout
-            state[f"{name}.weight"] = (weight_OD * math.sqrt(weight_OD.shape[1])).float()
-            state[f"{name}.bias"] = (module.bias - weight_OD @ space.w_avg).float()
-    network.synthesis.load_state_dict(state)
-    for i, weight_DD in enumerate(space.layers):
-        layer = network.mapping.get_submodule(f"fc{i}")
-        assert isinstance(layer, FullyConnected)
-        layer.weight.copy_(weight_DD * math.sqrt(weight_DD.shape[1]))
-        layer.bias.zero_()
-    network.mapping.w_avg.copy_(space.w_avg)
-    return network
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this command."""
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
@@ -200,5 +177,6 @@ def main(arguments: argparse.Namespace, *, show: Callable[[str], None]) -> None:
         every_exit=arguments.every_exit,
         show=show,
     )
-    network = widened(student)
+    network = StyleGAN2Network(settings(w_dim=DIM, channels=arguments.channels))
+    widen(network, student.synthesis)
     write_checkpoint(arguments.out, network.settings, network.state_dict())

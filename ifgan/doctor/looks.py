@@ -46,15 +46,20 @@ def looks_at(config: Config) -> Iterator[Look]:
         yield functools.partial(look_at_device, backend)
     elif isinstance(backend, Docker):
         yield look_at_docker
-        for step in STEPS:
+        for step in _steps(config):
             yield functools.partial(look_at_local_image, backend, step)
     elif isinstance(backend, Remote):
         yield functools.partial(look_at_options, backend)
         yield functools.partial(look_at_service, backend)
         yield functools.partial(look_at_root, backend)
-        for step in STEPS:
+        for step in _steps(config):
             yield functools.partial(look_at_image, backend, step)
         yield functools.partial(look_at_quota, backend)
+
+
+def _steps(config: Config) -> list[str]:
+    """The steps that a configuration needs an image of."""
+    return [s for s in STEPS if s != "evaluation" or config.evaluation.kind != "none"]
 
 
 def look_at_store(place: str) -> Finding:

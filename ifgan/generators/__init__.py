@@ -7,11 +7,13 @@ from pathlib import Path
 import torch
 
 from ifgan.generators.base import Generator
-from ifgan.specs import SamplerSettings
+from ifgan.specs import EvaluationSettings, SamplerSettings
 
 
-def load(settings: SamplerSettings, weights: Path | None, *, device: torch.device) -> Generator:
-    """The generator that a sampler's settings name, on ``device``."""
+def load(
+    settings: SamplerSettings | EvaluationSettings, weights: Path | None, *, device: torch.device
+) -> Generator:
+    """The generator that the settings of a step name, on ``device``."""
     if settings.generator == "toyfaces":
         from ifgan.toyfaces import ToyFaces
 

@@ -30,7 +30,11 @@ from ifgan.specs import PRECISIONS
 
 
 def write_checkpoint(
-    path: str | Path, settings: NetworkSettings, state_dict: Mapping[str, Tensor]
+    path: str | Path,
+    settings: NetworkSettings,
+    state_dict: Mapping[str, Tensor],
+    *,
+    record: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a network; the file appears complete or not at all.
 
@@ -39,6 +43,7 @@ def write_checkpoint(
     path : the `.safetensors` file, replaced if it exists.
     settings : the network's options.
     state_dict : its tensors, float32 or float16, under the names of the published files.
+    record : how it was trained and how good it is, kept in the header; None: nothing is said.
 
     Raises
     ------
@@ -53,6 +58,7 @@ def write_checkpoint(
         "version": VERSION,
         "family": family_of(settings),
         "settings": dataclasses.asdict(settings),
+        **({"record": record} if record else {}),
     }
     content = save(tensors, metadata={METADATA_KEY: json.dumps(header, sort_keys=True)})
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

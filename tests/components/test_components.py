@@ -212,4 +212,12 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
         STEPS["svm"],
     )
     assert (found["boundary"] / "boundary.npy").is_file()
+    evaluated = run_as_in_image(
+        planted.EVALUATION,
+        {"boundary": found["boundary"]},
+        tmp_path / "evaluation",
+        STEPS["evaluation"],
+    )
+    assert (evaluated["edits"] / "table.json").is_file()
+    assert "What edits do" in evaluated["report"].read_text()
     assert "<html" in found["report"].read_text()
