@@ -9,11 +9,14 @@ Shape legend: N samples, D dimensions, K points of a curve.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan import intervals
 from ifgan.fits import Hyperplane, project
+from ifgan.intervals import Interval
 from ifgan.newton import Float64
 from ifgan.problem import Problem, Rows
 
@@ -29,6 +32,13 @@ class CurvePoint:
     num_samples: int
     quality: float | None  # None where the held-out faces are all of one class
     cosine_to_full: float
+
+
+class Measured(NamedTuple):
+    """Metrics, and the 95 % intervals of those that have one."""
+
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
 
 
 def auroc(distances_N: Float64, targets_N: Float64) -> float:
@@ -50,8 +60,10 @@ def held_out(problem: Problem) -> Rows:
     return np.setdiff1d(np.arange(len(problem.scores)), problem.train)
 
 
-def accuracies(problem: Problem, plane: Hyperplane, *, ends: int) -> dict[str, float]:
-    """Accuracies of the fit on the training rows.
+def accuracies(
+    problem: Problem, plane: Hyperplane, *, ends: int, rng: np.random.RandomState
+) -> Measured:
+    """Accuracies of the fit on the training rows, with intervals.
 
     ``validation_accuracy`` is that on the held-out labelled faces. ``remaining_accuracy`` is the
     reference's: on the held-out faces outside both ends of the ranking (``ends`` on either
@@ -63,31 +75,37 @@ def accuracies(problem: Problem, plane: Hyperplane, *, ends: int) -> dict[str, f
     side_N = plane.distance(problem.latents) > 0
     validation = problem.validation
     truth = problem.targets[validation] > 0
+    right = side_N[validation] == truth
     ranking = np.argsort(-problem.scores, kind="stable")
     middle = np.intersect1d(ranking[ends : len(ranking) - ends], held_out(problem))
     midpoint = (problem.scores.max() + problem.scores.min()) / 2
     found = {
-        "validation_accuracy": float((side_N[validation] == truth).mean()),
+        "validation_accuracy": float(right.mean()),
         "balanced_accuracy": float(balanced_accuracy_score(truth, side_N[validation])),
     }
+    within = {
+        **intervals.of_accuracy("validation_accuracy", right, rng),
+        **intervals.of_balanced_accuracy(truth, right, rng),
+    }
     if len(middle):
-        expected = problem.scores[middle] >= midpoint
-        found["remaining_accuracy"] = float((side_N[middle] == expected).mean())
-    return found
+        right = side_N[middle] == (problem.scores[middle] >= midpoint)
+        found["remaining_accuracy"] = float(right.mean())
+        within |= intervals.of_accuracy("remaining_accuracy", right, rng)
+    return Measured(found, within)
 
 
-def ranking_quality(problem: Problem, plane: Hyperplane) -> dict[str, float]:
-    """AUROC, average precision and Spearman correlation on all held-out faces."""
+def ranking_quality(problem: Problem, plane: Hyperplane, *, rng: np.random.RandomState) -> Measured:
+    """AUROC, average precision and Spearman correlation on all held-out faces, with intervals."""
     from sklearn.metrics import average_precision_score
 
     rows = held_out(problem)
-    distances = plane.distance(problem.latents, rows)
+    distances, scores = plane.distance(problem.latents, rows), problem.scores[rows]
     positive = problem.positive[rows]
-    found = {"spearman": spearman(distances, problem.scores[rows])}
+    found = {"spearman": spearman(distances, scores)}
     if 0 < positive.sum() < len(positive):
         found["auroc"] = auroc(distances, np.where(positive, 1.0, -1.0))
         found["average_precision"] = float(average_precision_score(positive, distances))
-    return found
+    return Measured(found, intervals.of_ranking(distances, scores, positive, rng))
 
 
 def roc(problem: Problem, plane: Hyperplane) -> tuple[Float64, Float64, Float64] | None:
@@ -102,14 +120,6 @@ def roc(problem: Problem, plane: Hyperplane) -> tuple[Float64, Float64, Float64]
     keep = np.unique(np.linspace(0, len(curve[0]) - 1, _ROC_POINTS).astype(int))
     false_K, true_K, threshold_K = (np.asarray(values, dtype=np.float64)[keep] for values in curve)
     return false_K, true_K, threshold_K
-
-
-def halves(problem: Problem, rng: np.random.RandomState) -> tuple[Rows, Rows]:
-    """Two disjoint halves of the labelled faces with equal shares of either class."""
-    labelled = problem.labelled
-    order = rng.permutation(labelled)
-    order = order[np.argsort(problem.targets[order] > 0, kind="stable")]
-    return order[0::2], order[1::2]
 
 
 def agreement(problem: Problem, one: Hyperplane, other: Hyperplane) -> tuple[float, float]:

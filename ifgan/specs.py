@@ -186,7 +186,7 @@ STEPS: Mapping[str, StepSpec] = {
         ),
         StepSpec(
             name="svm",
-            revision=1,
+            revision=2,
             settings=SvmSettings,
             inputs={"latents": "Dataset", "scores": "Dataset", "thumbnails": "Dataset"},
             optional_inputs={},

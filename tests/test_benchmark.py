@@ -21,3 +21,10 @@ def test_wrong_numbers_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         main(["fitting", "--samples", "10"])
     assert exit_.value.code == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_uncertainty_prints_reported_and_true_angles(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ["--sizes", "400", "800", "--worlds", "w", "--dimensions", "16"]
+    main(["uncertainty", "--repetitions", "3", *sizes])
+    shown = capsys.readouterr().out
+    assert len(re.findall(r"^w +[48]00 +[\d.]+° +[\d.]+° +[\d.]+ \[", shown, re.MULTILINE)) == 2

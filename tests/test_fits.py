@@ -228,7 +228,30 @@ def test_few_samples_of_a_class_warn_with_the_number_that_is_missing(tmp_path: P
     inputs = planted.write(tmp_path / "in", latents, scores)
     task = problem.read(planted.settings(), inputs["latents"], inputs["scores"])
     [warning] = task.warnings
-    assert f"only {task.positive.sum()} of 1,000 faces" in warning
+    rarer = task.positive.sum()
+    more = int(np.ceil(1000 * 100 / rarer - 1000))
+    assert f"only {rarer} of 1,000 faces are in the rarer class of 'smile'" in warning
+    assert f"about {more:,} more faces would make it 100" in warning
+    enough = planted.write(tmp_path / "enough", *planted.world(1000, offset=1.0)[:2])
+    assert problem.read(planted.settings(), enough["latents"], enough["scores"]).warnings == ()
+
+
+def test_few_negatives_warn_as_few_positives_do(tmp_path: Path) -> None:
+    inputs = planted.write(tmp_path / "in", *planted.world(1000, offset=-1.8)[:2])
+    [warning] = problem.read(planted.settings(), inputs["latents"], inputs["scores"]).warnings
+    assert "more faces would make it 100" in warning
+
+
+@pytest.mark.parametrize("method", ["linear", "regression", "interfacegan"])
+def test_held_out_figures_lie_within_their_intervals(tmp_path: Path, method: str) -> None:
+    inputs = planted.write(tmp_path / "in", *planted.world(2000))
+    folder = _run(tmp_path / "out", inputs, method=method, c=1.0, chosen_num_or_ratio=0.1)
+    found = json.loads((folder / "metrics").read_text())
+    assert {"auroc", "spearman", "average_precision"} <= set(found["intervals"])
+    for name, (low, high) in found["intervals"].items():
+        assert low <= found[name] <= high, name
+        assert high - low < 0.2, name
+    assert set(found["sampling_error_only"]) <= set(found)
 
 
 def test_latents_and_scores_of_other_seeds_are_refused(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ LAYERS = (
         "ifgan.spaces",
         "ifgan.problem",
         "ifgan.evidence",
+        "ifgan.intervals",
+        "ifgan.uncertainty",
         "ifgan.generators",
         "ifgan.classifiers",
         "ifgan.toyfaces",

@@ -73,8 +73,8 @@ def _sampled(case: str, settings: Settings, inputs: dict[str, Path], folder: Pat
 def _fitted(case: str, settings: Settings, inputs: dict[str, Path], folder: Path) -> list[object]:
     made = _execute(case, settings, inputs, folder)
     metrics = json.loads((made / "metrics").read_text())
-    del metrics["learning_curve"], metrics["warnings"]
-    return [*np.load(made / "boundary" / "boundary.npy")[0], *metrics.values()]
+    figures = [value for value in metrics.values() if not isinstance(value, list | dict)]
+    return [*np.load(made / "boundary" / "boundary.npy")[0], *figures]
 
 
 def _evaluated(folder: Path) -> list[object]:

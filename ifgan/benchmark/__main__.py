@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ifgan.benchmark import distil, early_exit, fitting, scale, synthesis
+from ifgan.benchmark import distil, early_exit, fitting, scale, synthesis, uncertainty
 
 
 def _show(text: str) -> None:
@@ -31,6 +31,9 @@ def main(argv: list[str] | None = None) -> None:
     command = commands.add_parser("distil", help="a small StyleGAN2 that draws toy faces")
     distil.add_arguments(command)
     command.set_defaults(run=distil.main)
+    command = commands.add_parser("uncertainty", help="reported errors against true ones")
+    uncertainty.add_arguments(command)
+    command.set_defaults(run=uncertainty.main)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments, show=_show)

@@ -63,6 +63,7 @@ class ReportData:
     channels : of space "s", the styles that the boundary moves, the strongest first.
     conditions : attributes that a step along the boundary leaves alone.
     metrics : the content of ``metrics.json``; what is absent or None is left out of the page.
+    intervals : low and high end of the 95 % interval of some of them, by name.
     distances : (N,) float64, signed distance of every face to the boundary, in latent units.
     scores : (N,) float32, finite, in the same order.
     labels : (N,) int8, what the fit was told: 1 positive, 0 negative, -1 not used.
@@ -85,6 +86,7 @@ class ReportData:
     distances: NDArray[np.float64]
     scores: NDArray[np.float32]
     labels: NDArray[np.int8]
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     layers: str | None = None
     channels: Sequence[Channel] = ()
     conditions: Sequence[str] = ()

@@ -11,6 +11,7 @@ import numpy as np
 from ifgan import evidence
 from ifgan.artifacts import read_shard
 from ifgan.evidence import CurvePoint
+from ifgan.intervals import Interval
 from ifgan.newton import Float64
 from ifgan.problem import Problem
 from ifgan.reach import edit_rows
@@ -28,6 +29,7 @@ def report_data(
     distances: Float64,
     curve: Sequence[CurvePoint],
     metrics: Mapping[str, float | None],
+    intervals: Mapping[str, Interval],
     roc: tuple[Float64, Float64, Float64] | None,
     channels: Sequence[Channel],
     conditions: Sequence[str],
@@ -49,6 +51,7 @@ def report_data(
         channels=channels,
         conditions=conditions,
         metrics=metrics,
+        intervals=intervals,
         distances=distances,
         scores=task.scores.astype(np.float32),
         labels=evidence.as_labels(task, regression=settings.method == "regression"),

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ifgan import evidence, problem
+from ifgan import evidence, problem, uncertainty
 from ifgan.blas import one_thread_each
-from ifgan.boundary import Boundary
-from ifgan.evidence import CurvePoint
 from ifgan.files import write_json, write_npz
-from ifgan.fits import FITS, Fit, Hyperplane, choose_c
+from ifgan.fits import FITS, Fit
+from ifgan.intervals import Interval
 from ifgan.newton import Float64
-from ifgan.parallel import in_threads
-from ifgan.problem import Problem, Rows
+from ifgan.problem import Problem
 from ifgan.report import render
 from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, SvmSettings
 from ifgan.steps import given, record
 from ifgan.steps.gather import gather
 from ifgan.steps.page import report_data
+from ifgan.steps.solving import Solution, solve
 from ifgan.style_fits import StyleFit
-
-
-@dataclass(frozen=True, eq=False)
-class _Solution:
-    """The fits of one problem: of the training rows, the final one, and what they show."""
-
-    c: float | None
-    trained: Hyperplane
-    final: Hyperplane
-    stability: tuple[float, float]  # raw cosine of two halves, and in the population's metric
-    curve: Sequence[CurvePoint]
+from ifgan.uncertainty import Uncertainty
 
 
 def run(
@@ -59,8 +48,8 @@ def _run(
     task = problem.read(settings, inputs["latents"], inputs["scores"])
     fit = _fit_of(settings, task)
     conditions = given.read(settings, task, inputs)
-    solution = _solve(settings, task, fit, conditions, runtime)
-    metrics = _metrics(settings, task, solution)
+    solution = solve(settings, task, fit, conditions, runtime)
+    metrics, intervals = _metrics(settings, task, solution)
     if solution.final.retained is not None:
         metrics["cosine_retained"] = solution.final.retained
     roc = evidence.roc(task, solution.trained)
@@ -78,7 +67,12 @@ def _run(
     )
     curve = [asdict(point) for point in solution.curve]
     names = [condition.attribute for condition in conditions]
-    said = {"learning_curve": curve, "warnings": task.warnings}
+    said = {
+        "intervals": intervals,
+        "sampling_error_only": uncertainty.SAMPLING_ONLY,
+        "learning_curve": curve,
+        "warnings": task.warnings,
+    }
     write_json(outputs["metrics"], {**metrics, **({"conditions": names} if names else {}), **said})
     points = _confidence_metrics(roc)
     write_json(outputs["roc"], {"confidenceMetrics": points})
@@ -88,6 +82,7 @@ def _run(
         distances=solution.final.distance(task.latents),
         curve=solution.curve,
         metrics=metrics,
+        intervals=intervals,
         roc=roc,
         channels=boundary.channels[: settings.channels],
         conditions=names,
@@ -112,66 +107,22 @@ def _fit_of(settings: SvmSettings, task: Problem) -> Fit:
     return StyleFit(task.styles, settings.channels, settings.method == "regression")
 
 
-def _solve(
-    settings: SvmSettings,
-    task: Problem,
-    fit: Fit,
-    conditions: Sequence[Boundary],
-    runtime: Runtime,
-) -> _Solution:
-    """Choose C, fit the training rows and the final boundary, refit halves and subsets."""
-    continuous = settings.kind == "continuous"
-    # One generator for each purpose: what one draws does not shift another.
-    folds_rng, halves_rng, curve_rng = (
-        np.random.RandomState([settings.seed, purpose]) for purpose in range(3)
-    )
-    searched = problem.searches_c(settings)
-    fits = len(settings.c_grid) * settings.folds * searched + 4 + len(evidence.CURVE)
-    with runtime.progress.track(fits, "fits") as advance:
-        c = settings.c or 0.0
-        if searched:
-            c = choose_c(
-                fit,
-                task.latents,
-                task.train,
-                task.targets,
-                grid=settings.c_grid,
-                folds=settings.folds,
-                quality=evidence.spearman if continuous else evidence.auroc,
-                rng=folds_rng,
-                workers=runtime.workers,
-                advance=advance,
-            )
-
-        def fitted(rows: Rows) -> Hyperplane:
-            plane = fit(task.latents, rows, task.targets, c)
-            advance(1)
-            return given.given(plane, conditions, attribute=settings.attribute)
-
-        one, other = evidence.halves(task, halves_rng)
-        subsets = evidence.nested_subsets(task, curve_rng)
-        # The reference's boundary is that of the training faces; ours uses all labelled ones.
-        whole = task.train if settings.method == "interfacegan" else task.labelled
-        trained, final, first, second, *partial = in_threads(
-            fitted, [task.train, whole, one, other, *subsets], workers=runtime.workers
-        )
-    points = [
-        evidence.measured_point(task, plane, len(rows), full=final, continuous=continuous)
-        for plane, rows in zip([*partial, trained], [*subsets, task.train], strict=True)
-    ]
-    used = c if task.styles is None else None
-    return _Solution(used, trained, final, evidence.agreement(task, first, second), points)
-
-
-def _metrics(settings: SvmSettings, task: Problem, solution: _Solution) -> dict[str, float | None]:
-    """The scalars of metrics.json; what can't be measured is null."""
+def _metrics(
+    settings: SvmSettings, task: Problem, solution: Solution
+) -> tuple[dict[str, float | None], dict[str, Interval]]:
+    """The scalars of metrics.json, null for what can't be measured; and their intervals."""
     count = len(task.scores)
-    ends = problem.size_of_ends(settings, count)
+    rng = np.random.RandomState([settings.seed, 3])
+    accuracies = evidence.accuracies(
+        task, solution.trained, ends=problem.size_of_ends(settings, count), rng=rng
+    )
+    ranking = evidence.ranking_quality(task, solution.trained, rng=rng)
+    certain = asdict(solution.certain)
     measured = {
-        **evidence.accuracies(task, solution.trained, ends=ends),
-        **evidence.ranking_quality(task, solution.trained),
-        "stability": solution.stability[0],
-        "stability_sigma": solution.stability[1],
+        **accuracies.metrics,
+        **ranking.metrics,
+        **certain,
+        "faces_for_10_degrees": _faces_needed(settings, solution.certain, count),
         **evidence.truth_cosines(task, solution.final),
         "c": solution.c,
         "threshold": task.threshold,
@@ -182,7 +133,16 @@ def _metrics(settings: SvmSettings, task: Problem, solution: _Solution) -> dict[
         "num_unscored": task.num_unscored,
     }
     always = ("validation_accuracy", "remaining_accuracy", "auroc", "stability")
-    return {**dict.fromkeys(always), **measured}
+    return {**dict.fromkeys(always), **measured}, {**accuracies.intervals, **ranking.intervals}
+
+
+def _faces_needed(settings: SvmSettings, certain: Uncertainty, count: int) -> int | None:
+    """Faces for an error of 10°; None where a fixed number of them is fitted whatever there are."""
+    if settings.method == "interfacegan" and settings.chosen_num_or_ratio > 1:
+        return None
+    return uncertainty.faces_for(
+        uncertainty.TARGET, error_angle=certain.error_angle, num_samples=count
+    )
 
 
 def _confidence_metrics(

@@ -1,0 +1,111 @@
+"""All fits that one boundary and the evidence for it take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ifgan import evidence, problem, uncertainty
+from ifgan.boundary import Boundary
+from ifgan.evidence import CurvePoint
+from ifgan.fits import Fit, Hyperplane, choose_c
+from ifgan.parallel import in_threads
+from ifgan.problem import Problem, Rows
+from ifgan.runtime import Runtime
+from ifgan.specs import SvmSettings
+from ifgan.steps import given
+from ifgan.uncertainty import Halves, Uncertainty
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The fits of one problem: of the training rows, the final one, and what they show."""
+
+    c: float | None
+    trained: Hyperplane
+    final: Hyperplane
+    certain: Uncertainty
+    curve: Sequence[CurvePoint]
+
+
+def solve(
+    settings: SvmSettings,
+    task: Problem,
+    fit: Fit,
+    conditions: Sequence[Boundary],
+    runtime: Runtime,
+) -> Solution:
+    """Choose C, fit the training rows and the final boundary, refit halves and subsets."""
+    continuous = settings.kind == "continuous"
+    # One generator for each purpose: what one draws does not shift another.
+    folds_rng, halves_rng, curve_rng = (
+        np.random.RandomState([settings.seed, purpose]) for purpose in range(3)
+    )
+    searched = problem.searches_c(settings)
+    # The reference's SVC would take minutes without regularisation; a fit in S has none.
+    unbent = settings.method != "interfacegan" and task.styles is None
+    halves = uncertainty.splits(task, halves_rng)
+    subsets = evidence.nested_subsets(task, curve_rng)
+    # The reference's boundary is that of the training faces; ours uses all labelled ones.
+    whole = task.train if settings.method == "interfacegan" else task.labelled
+    longer = 2 * len(whole) / len(task.labelled)
+    fits = len(settings.c_grid) * settings.folds * searched
+    fits += 2 + len(subsets) + 2 * len(halves) * (1 + unbent)
+    with runtime.progress.track(fits, "fits") as advance:
+        c = settings.c or 0.0
+        if searched:
+            c = choose_c(
+                fit,
+                task.latents,
+                task.train,
+                task.targets,
+                grid=settings.c_grid,
+                folds=settings.folds,
+                quality=evidence.spearman if continuous else evidence.auroc,
+                rng=folds_rng,
+                workers=runtime.workers,
+                advance=advance,
+            )
+        fitted = _fitting(task, fit, conditions, attribute=settings.attribute, advance=advance)
+        costs = [longer * c, uncertainty.UNBENT * longer * c][: 1 + unbent]
+        work: list[tuple[Rows, list[float]]] = [
+            *((half, costs) for pair in halves for half in pair),
+            *((rows, [c]) for rows in (task.train, whole, *subsets)),
+        ]
+        found = in_threads(fitted, work, workers=runtime.workers)
+    (trained,), (final,), *partial = found[2 * len(halves) :]
+    points = [
+        evidence.measured_point(task, plane, len(rows), full=final, continuous=continuous)
+        for (plane,), rows in zip([*partial, [trained]], [*subsets, task.train], strict=True)
+    ]
+    pairs = [
+        Halves(*zip(*found[first : first + 2], strict=True))
+        for first in range(0, 2 * len(halves), 2)
+    ]
+    certain = uncertainty.measured(task, pairs, longer=longer)
+    return Solution(c if task.styles is None else None, trained, final, certain, points)
+
+
+def _fitting(
+    task: Problem,
+    fit: Fit,
+    conditions: Sequence[Boundary],
+    *,
+    attribute: str,
+    advance: Callable[[int], None],
+) -> Callable[[tuple[Rows, list[float]]], list[Hyperplane]]:
+    """What fits some rows with one C after the other, each fit from where the last ended."""
+
+    def fitted(work: tuple[Rows, list[float]]) -> list[Hyperplane]:
+        rows, costs = work
+        planes, start = [], None
+        for c in costs:
+            plane = fit(task.latents, rows, task.targets, c, start)
+            start = plane.solution
+            planes.append(given.given(plane, conditions, attribute=attribute))
+            advance(1)
+        return planes
+
+    return fitted
