@@ -17,7 +17,7 @@ class Comparison:
 
     Parameters
     ----------
-    attribute, space : what is edited, and in which space.
+    attribute, space : what is edited, and in which space and metric.
     condition : the attribute that the second boundary is conditioned on.
     unit : of the changes.
     plain, conditional : change of the condition along either.
@@ -46,7 +46,7 @@ class Comparison:
     def __str__(self) -> str:
         sigma = " σ" if self.unit == "σ" else f" {self.unit}"
         return (
-            f"{self.condition} per equal change of {self.attribute} in {self.space.upper()}: "
+            f"{self.condition} per equal change of {self.attribute} in {self.space}: "
             f"{self.plain.mean:+.2f}{sigma} unconditionally, {self.conditional.mean:+.2f}{sigma} "
             f"conditioned on it: {self.factor:.1f}x less (at least {self.at_least:.1f}x)"
         )
@@ -69,17 +69,20 @@ def comparisons(rows: Sequence[Row]) -> list[Comparison]:
     found = []
     for plain in rows:
         for conditional in rows:
-            same = (plain.column, plain.space) == (conditional.column, conditional.space)
+            same = _compared(plain) == _compared(conditional)
             if plain.conditions or not conditional.conditions or not same:
                 continue
             for condition in conditional.conditions:
                 one, other = plain.effect(condition), conditional.effect(condition)
                 if one is not None and other is not None:
                     (before, unit), (after, _) = figure(one), figure(other)
-                    found.append(
-                        Comparison(plain.attribute, plain.space, condition, unit, before, after)
-                    )
+                    space = f"{plain.space.upper()}, {plain.metric}"
+                    found.append(Comparison(plain.attribute, space, condition, unit, before, after))
     return found
+
+
+def _compared(row: Row) -> tuple[str, str, str]:
+    return row.column, row.space, row.metric
 
 
 def figure(effect: Effect) -> tuple[Interval, str]:

@@ -92,6 +92,8 @@ class Row:
     wanted : change of the target that rows are compared at, in standard deviations of its score.
     equal : the step that brings it about; None where ``steps`` do not reach so far.
     steps : calibrated steps.
+    metric : "euclidean", faces move along the normal; "covariance", along the population's
+        covariance times the normal.
     leaves_after : step, in sigmas, after which the median edited latent lies outside of 99.9 % of
         the population; None in S, and in Z, where the mapping network normalises every latent.
     """
@@ -109,6 +111,7 @@ class Row:
     equal: Step | None
     steps: tuple[Step, ...]
     leaves_after: float | None
+    metric: str = "euclidean"
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Row:

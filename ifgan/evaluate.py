@@ -7,6 +7,7 @@ this machine. Several boundaries make the re-scoring matrix, at an equal change 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +20,10 @@ from ifgan.edit_summary import SELF_SCORED, lines, title
 from ifgan.edit_table import Row, as_json
 from ifgan.errors import UserError, choices, circumstance
 from ifgan.files import write_json
-from ifgan.ranges import in_range
+from ifgan.ranges import in_range, one_of
 
 if TYPE_CHECKING:
-    from ifgan.rescoring import Stage
+    from ifgan.stage import Stage
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Options:
     classifier : the judge: judge, toyfaces or toyfaces_biased; best not the fit's own.
     num_samples, seed : the faces that are edited, of seeds that no fit has seen.
     steps : calibrated steps, in standard deviations of the population's distance.
+    metric : euclidean: along the normal; covariance: along the population's covariance times the
+        normal; both, after a comma, compares them.
     change : of the target that boundaries are compared at, in standard deviations of its score.
     generator : a name or a file; null: toyfaces, where the boundary says so.
     device : auto, cpu or cuda.
@@ -45,6 +48,7 @@ class Options:
     num_samples: int = 400
     seed: int = 2_000_000_000
     steps: tuple[float, ...] = (-3.0, -2.0, -1.0, 1.0, 2.0, 3.0)
+    metric: str = "euclidean"
     change: float = 1.0
     generator: str | None = None
     device: str = "auto"
@@ -52,12 +56,19 @@ class Options:
     out: str = "."
 
     def __post_init__(self) -> None:
+        for metric in self.metrics:
+            one_of("metric", metric, ("covariance", "euclidean"))
         in_range("num_samples", self.num_samples, low=10, high=100_000)
         in_range("seed", self.seed, low=0, high=4_000_000_000)
         in_range("change", self.change, low=0.01, high=10)
         in_range("batch_size", self.batch_size, low=1, high=4096)
         if not any(step > 0 for step in self.steps) or max(map(abs, self.steps)) > 100:
             raise UserError(f"steps must be numbers up to 100, one above 0. Got {self.steps}.")
+
+    @property
+    def metrics(self) -> list[str]:
+        """One or both."""
+        return self.metric.split(",")
 
 
 _HELP = f"""\
@@ -88,8 +99,13 @@ def evaluate(places: Sequence[Path], options: Options) -> list[Row]:
         },
     )
     from ifgan.report.edits import EditsData, render_edits
+    from ifgan.rescoring import along
 
-    pairs = {row.name: stage.pairs(boundaries[row.name], row.equal) for row in rows}
+    moved = itertools.product(options.metrics, boundaries.values())
+    pairs = {
+        row.name: stage.pairs(along(stage, boundary, metric), row.equal)
+        for row, (metric, boundary) in zip(rows, moved, strict=True)
+    }
     page = render_edits(EditsData(rows, pairs, correlations))
     (out / "evaluation.html").write_text(page, encoding="utf-8")
     return rows
@@ -99,7 +115,8 @@ def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage,
     """The stage, and every boundary's row."""
     from ifgan.interface import load_generator
     from ifgan.progress import Progress
-    from ifgan.rescoring import Stage, measure
+    from ifgan.rescoring import measure
+    from ifgan.stage import Stage
     from ifgan.toyfaces import load_classifier
 
     first = next(iter(boundaries.values())).provenance
@@ -107,7 +124,7 @@ def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage,
     generator = load_generator(name, device=options.device, **size).network
     judge = load_classifier(options.classifier, device=generator.w_avg.device)
     # Before, at every step, and a few tries at the equal change.
-    renderings = 1 + len(boundaries) * (len(options.steps) + 2)
+    renderings = 1 + len(boundaries) * len(options.metrics) * (len(options.steps) + 2)
     with Progress("evaluate").track(renderings * options.num_samples, "faces") as advance:
         stage = Stage(
             generator,
@@ -124,11 +141,13 @@ def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage,
             measure(
                 stage,
                 boundary,
-                name=label,
+                name=label if len(options.metrics) == 1 else f"{label}, {metric}",
                 column=boundary.attribute,
                 steps=options.steps,
                 wanted=options.change,
+                metric=metric,
             )
+            for metric in options.metrics
             for label, boundary in boundaries.items()
         ]
     return stage, rows

@@ -70,6 +70,7 @@ LAYERS = (
         "ifgan.edit_table",
         "ifgan.edit_summary",
         "ifgan.rescoring",
+        "ifgan.stage",
     ),
     ("ifgan.steps", "ifgan.report"),
     ("ifgan.step",),

@@ -13,9 +13,10 @@ from ifgan.edit_summary import SELF_SCORED, title
 from ifgan.edit_table import as_json
 from ifgan.files import write_json
 from ifgan.report.edits import EditsData, render_edits
-from ifgan.rescoring import Stage, conditions_of, measure
+from ifgan.rescoring import conditions_of, measure
 from ifgan.runtime import Runtime
 from ifgan.specs import EvaluationSettings
+from ifgan.stage import Stage
 from ifgan.toyfaces import load_classifier
 
 
