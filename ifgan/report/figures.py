@@ -151,7 +151,7 @@ def learning_curve(data: ReportData) -> Markup | None:
         axes.plot(samples, quality, color=Ink.ACCENT, marker="o", ms=6, label=name)
         shown = list(samples)
         if limit is not None:
-            shown.append(round(float(limit[0][-1])))
+            shown.append(int(float(f"{limit[0][-1]:.2g}")))
             axes.plot(*limit, color=Ink.TEXT, ls=":", lw=1.8, label="predicted cosine to the limit")
         values = np.array([quality, cosine], dtype=np.float64)
         low = float(np.nanmin(values)) if np.isfinite(values).any() else 0.0
