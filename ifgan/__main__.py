@@ -42,15 +42,18 @@ def job(cfg: DictConfig) -> float | None:
     for node, outcome in outcomes:
         for_the_file.info("%s %s: %s", node.step, node.key, outcome.in_words())
     found = {node.key: outcome for node, outcome in outcomes}
-    for outcome in (found[node.key] for node in current.targets):
-        if outcome.error:
-            raise outcome.error
+    target, *evaluated = (found[node.key] for node in current.targets)
+    for outcome in (target, *evaluated):
         if outcome.detached:
             log.info("%s: %s", current.config.attribute.name, outcome.detached)
             return None
-    target, *evaluation = (found[node.key].artifacts for node in current.targets)
-    assert target is not None
-    result = Result.collect(target, folder, evaluation=evaluation[0] if evaluation else None)
+    if target.error:
+        raise target.error
+    assert target.artifacts is not None
+    evaluation = evaluated[0].artifacts if evaluated else None
+    result = Result.collect(target.artifacts, folder, evaluation=evaluation)
+    if evaluated and evaluated[0].error:  # the boundary is there all the same
+        raise evaluated[0].error
     if all(outcome.cached for _, outcome in outcomes):
         log.info("Nothing to do: every step was finished by an earlier run.")
     lines = result.summary(

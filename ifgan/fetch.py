@@ -109,6 +109,8 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
             published = result.publish(job.publish, attribute=job.attribute, key=job.key)
             if published is not None:
                 log.info("  published %s", published)
+            if job.evaluation in outcomes and (error := outcomes[job.evaluation].error):
+                errors.append(f"evaluation of {job.attribute}: {error}")
         elif job.key in outcomes:
             errors.append(f"{job.attribute}: {outcomes[job.key].error}")
         elif job.key not in sent:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ifgan.boundary import Boundary
 from ifgan.edit_summary import comparisons
 from ifgan.edit_table import Row
 from ifgan.errors import UserError
+from ifgan.interface import load_generator
 from ifgan.rescoring import measure
 from ifgan.stage import Stage
 from ifgan.toyfaces import ToyFaces, load_classifier
 from ifgan.toyfaces.space import load_space
 from ifgan.toyfaces.traits import INDEX
+from tests import small_network
 from tests.conftest import CHECKOUT, Shell
+from tests.test_editing import boundary_of
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +147,23 @@ def test_the_documented_conditional_edits_change_the_condition_five_times_less(
     [compared] = comparisons([Row.of(row) for row in content["rows"]])
     assert compared.space == "W, covariance" and compared.condition == "eyeglasses"
     assert compared.factor >= 5 and compared.at_least >= 3, compared
+
+
+@pytest.mark.parametrize("space", "zws")
+def test_every_space_of_a_stylegan_is_edited_as_truncated_and_by_the_same_spread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: str
+) -> None:
+    monkeypatch.setenv("IFGAN_STORE", str(tmp_path / "store"))
+    small_network.write_stylegan2(tmp_path / "net.safetensors")
+    loaded = load_generator(str(tmp_path / "net.safetensors"), device="cpu")
+    boundary = boundary_of(loaded, space, population={"standard_deviation": 2.0})
+    judge = load_classifier("judge")
+    stage = Stage(loaded.network, judge, 5, 12, psi=0.7, cutoff=None, align="none")
+    row = measure(stage, boundary, name="s", column="smile", steps=[1], wanted=9)
+    [step] = row.steps
+    assert step.by == pytest.approx(2.0) and step.euclidean == pytest.approx(2.0)
+    assert (step.mahalanobis is None) == (space == "s")
+    assert (row.leaves_after is None) == (space != "w")
+    by = step.by if space == "z" else 0.7 * step.by  # of final rows, which are truncated
+    edited = loaded.edit(boundary, range(5, 8), by=by, psi=0.7)
+    torch.testing.assert_close(stage.images(range(5, 8), boundary, step.by), edited)
