@@ -18,6 +18,7 @@ from ifgan.existing import ignored
 from ifgan.files import read_json
 from ifgan.graph import Node, build
 from ifgan.identities import identify
+from ifgan.report.words import about, turned
 from ifgan.schema import Config
 
 log = logging.getLogger(__name__)
@@ -148,12 +149,24 @@ class Result:
         given = f", given {', '.join(metrics['conditions'])}" if "conditions" in metrics else ""
         return [
             f"{attribute} in {space.upper()}{given}: {', '.join(known)}",
+            *_precision(metrics),
             f"  boundary  {folder}/boundary.npy",
             f"  report    {folder}/report.html",
             *([f"  edits     {folder}/edits.html"] if self.edits else []),
             *(f"  warning   {warning}" for warning in metrics["warnings"]),
             f"  next      {next_step}",
         ]
+
+
+def _precision(metrics: Mapping[str, Any]) -> list[str]:
+    """How well the faces fix the direction, and how many would fix it to 10°."""
+    error, faces = metrics.get("error_angle"), metrics.get("faces_for_10_degrees")
+    if error is None:
+        return []
+    line = f"  error     about {turned(error)}, sampling error only"
+    if faces is not None and faces > metrics["num_samples"]:
+        line += f"; about {about(faces)} faces would bring it to 10°"
+    return [line]
 
 
 @functools.cache  # once, however many jobs of a sweep say so

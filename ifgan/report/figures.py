@@ -8,6 +8,7 @@ Shape legend: N faces, B bins.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -141,16 +142,22 @@ def learning_curve(data: ReportData) -> Markup | None:
     quality = [point.quality for point in points]
     cosine = [point.cosine_to_full for point in points]
 
+    limit = limit_of(data)
+
     def paint(axes: Any) -> None:
         axes.set_xscale("log")
         aside = {"color": Ink.MUTED, "ls": "--", "lw": 1.4, "marker": "s", "ms": 4}
         axes.plot(samples, cosine, label="cosine to the full fit", **aside)
         axes.plot(samples, quality, color=Ink.ACCENT, marker="o", ms=6, label=name)
+        shown = list(samples)
+        if limit is not None:
+            shown.append(int(float(f"{limit[0][-1]:.2g}")))
+            axes.plot(*limit, color=Ink.TEXT, ls=":", lw=1.8, label="predicted cosine to the limit")
         values = np.array([quality, cosine], dtype=np.float64)
         low = float(np.nanmin(values)) if np.isfinite(values).any() else 0.0
         axes.set(ylim=(max(-1.02, np.floor(10 * low - 0.5) / 10), 1.02))
         axes.set(title="on held-out faces", xlabel="faces given to the fit")
-        _label_samples(axes, samples)
+        _label_samples(axes, shown)
         handles, labels = axes.get_legend_handles_labels()
         axes.legend(handles[::-1], labels[::-1], loc="lower right")
 
@@ -163,6 +170,25 @@ def learning_curve(data: ReportData) -> Markup | None:
         description=f"{name}: {course}.",
         paint=paint,
     )
+
+
+def limit_of(data: ReportData) -> tuple[Values, Values] | None:
+    """Numbers of faces, and the cosine to the limit of many that is predicted for them.
+
+    cos² = N / (N + n₀), from the smallest fit on to where the error is 10°, or to eight times the
+    faces at hand if that is nearer; None where the error is not known.
+    """
+    found = known(data)
+    if not {"error_angle", "faces_for_10_degrees", "num_fitted"} <= set(found):
+        return None
+    if not data.learning_curve:
+        return None
+    fitted = found["num_fitted"]
+    at_half = fitted * math.tan(math.radians(found["error_angle"])) ** 2  # n₀
+    wanted = found["faces_for_10_degrees"] / data.scores.size * fitted
+    last = min(8 * fitted, max(wanted, fitted))
+    faces_K = np.geomspace(data.learning_curve[0].num_samples, last, 60)
+    return faces_K, np.sqrt(faces_K / (faces_K + at_half))
 
 
 def quality_name(data: ReportData) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ifgan.report.data import ReportData
-from ifgan.report.words import angle, count, degrees, fraction, percent
+from ifgan.report.words import about, count, degrees, fraction, percent, turned
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Metric:
 
 
 _KEY_FIGURES = 6
-_APART = 30  # degrees between halves from which the verdict says so
+_LOOSE = 20  # degrees of error from which the verdict says so
 _BOTH = ("binary", "continuous")
 
 #: In the order of the page.
@@ -55,11 +55,12 @@ METRICS: dict[str, Metric] = {
         fraction,
         _BOTH,
     ),
-    "stability": Metric(
-        "Between two halves",
-        "Sampling error only: the angle between directions fitted on independent halves of the "
-        "faces.",
-        degrees,
+    "error_angle": Metric(
+        "Error of the direction",
+        "Predicted angle to the direction that endlessly many such faces would give, as the "
+        "population of latents sees it. Sampling error only: what the classifier gets wrong is "
+        "not in it.",
+        turned,
         _BOTH,
     ),
     "truth_cosine": Metric(
@@ -84,6 +85,7 @@ METRICS: dict[str, Metric] = {
         ("binary",),
     ),
     "num_samples": Metric("Faces", "Faces that were sampled and scored.", count, _BOTH),
+    "num_fitted": Metric("Faces fitted", "Faces that the boundary itself was fitted on.", count),
     "num_positive": Metric("Positive faces", "Faces that count as positive.", count),
     "validation_accuracy": Metric(
         "Validation accuracy",
@@ -97,6 +99,30 @@ METRICS: dict[str, Metric] = {
         "ones included.",
         percent,
         ("binary",),
+    ),
+    "stability": Metric(
+        "Between two halves",
+        "Sampling error only: the angle between directions fitted on independent halves of the "
+        "faces, each with half the evidence of the full fit.",
+        degrees,
+    ),
+    "stability_sigma": Metric(
+        "Between two halves, by population",
+        "Sampling error only: the same angle as the population of latents sees it (correlation of "
+        "the projections).",
+        degrees,
+    ),
+    "error_angle_raw": Metric(
+        "Euclidean error",
+        "Sampling error only: the predicted error as a plain angle in the latent space, which "
+        "counts directions that the latents hardly vary in as much as any other.",
+        turned,
+    ),
+    "faces_for_10_degrees": Metric(
+        "Faces for an error of 10°",
+        "Sampling error only: faces in all with which the direction would be predicted to within "
+        "10°, the squared tangent of the error falling as one over their number.",
+        about,
     ),
     "truth_cosine_raw": Metric(
         "Raw cosine to the truth",
@@ -112,11 +138,12 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A metric of this report: its label, its value as text, what it means."""
+    """A metric of this report: its label, its value and its interval as text, what it means."""
 
     label: str
     value: str
     meaning: str
+    interval: str = ""
 
 
 def known(data: ReportData) -> dict[str, float]:
@@ -142,7 +169,12 @@ def all_metrics(data: ReportData) -> dict[str, Shown]:
     """Every metric that has a value; those we have no words for come last under their own name."""
     found = known(data)
     shown = {
-        name: Shown(metric.label, metric.show(found[name]), metric.meaning + _aside(name, found))
+        name: Shown(
+            metric.label,
+            metric.show(found[name]),
+            metric.meaning + _aside(name, found),
+            _interval(name, data),
+        )
         for name, metric in METRICS.items()
         if name in found
     }
@@ -153,11 +185,9 @@ def all_metrics(data: ReportData) -> dict[str, Shown]:
 def _aside(name: str, found: dict[str, float]) -> str:
     """What this run's own numbers add to the meaning of a metric."""
     value = found[name]
-    if name == "stability" and value > 0:
-        # Spearman-Brown: the full fit sees twice the faces of a half.
-        full = degrees(math.sqrt(2 * value / (1 + value)))
-        return f" Cosine {fraction(value)}. Predicted for the full fit: {full}."
-    if name in ("stability", "truth_cosine"):
+    if name == "error_angle" and "faces_for_10_degrees" in found:
+        return f" {needed(found['faces_for_10_degrees'], found.get('num_samples', 0.0))}."
+    if name in ("stability", "stability_sigma", "truth_cosine"):
         return f" Cosine {fraction(value)}."
     if name == "cosine_retained":
         return f" Here they are {degrees(value)} apart."
@@ -169,14 +199,28 @@ def _aside(name: str, found: dict[str, float]) -> str:
     return ""
 
 
+def _interval(name: str, data: ReportData) -> str:
+    """The 95 % interval as text, "0.978 to 0.983"; empty where there is none."""
+    if name not in data.intervals:
+        return ""
+    low, high = map(METRICS[name].show, data.intervals[name])
+    return f"{low.removesuffix(' %')} to {high}" if low != high else low
+
+
+def needed(faces: float, at_hand: float) -> str:
+    """What the number of faces for an error of 10° comes to, in words."""
+    if faces <= at_hand:
+        return f"About {about(faces)} faces would do for 10°"
+    return f"About {about(faces)} faces in all would bring it to 10°"
+
+
 def verdict(data: ReportData) -> str:
     """One plain sentence: how good is this boundary?"""
     sentence = _separation(data)
-    stability = known(data).get("stability")
-    if stability is not None:
-        apart = angle(stability)
-        within = "to within" if apart < _APART else "only to within"
-        sentence += f"; two independent halves of the faces agree {within} {apart:.0f}°"
+    error = known(data).get("error_angle")
+    if error is not None:
+        within = "to within" if error < _LOOSE else "only to within"
+        sentence += f"; these faces fix the direction {within} about {turned(error)}"
     truth = known(data).get("truth_cosine")
     if truth is not None:
         alone = f" of {data.attribute} alone" if data.conditions else ""

@@ -82,6 +82,7 @@ def render(data: ReportData) -> str:
         scatter=figures.distance_against_score(data),
         roc=figures.roc(data),
         learning=figures.learning_curve(data),
+        predicted=figures.limit_of(data) is not None,
         quality_name=figures.quality_name(data),
         sides=[what for what, *_ in figures.groups(data)],
         num_faces=words.count(data.scores.size),

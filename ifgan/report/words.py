@@ -11,6 +11,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def about(value: float) -> str:
+    """A count that is known to two digits: 12,000."""
+    return f"{float(f'{value:.2g}'):,.0f}" if value < 1e9 else "more than a billion"
+
+
 def number(value: float) -> str:
     """About three significant digits; a true minus sign."""
     size = abs(value)
@@ -63,5 +68,9 @@ def angle(cosine: float) -> float:
 
 
 def degrees(cosine: float) -> str:
-    between = angle(cosine)
+    return turned(angle(cosine))
+
+
+def turned(between: float) -> str:
+    """An angle in degrees: decimals only where they say something."""
     return f"{between:.1f}°" if between < 10 else f"{between:.0f}°"

@@ -26,6 +26,7 @@ class Solution:
     c: float | None
     trained: Hyperplane
     final: Hyperplane
+    num_fitted: int  # faces of the final one
     certain: Uncertainty
     curve: Sequence[CurvePoint]
 
@@ -85,7 +86,7 @@ def solve(
         for first in range(0, 2 * len(halves), 2)
     ]
     certain = uncertainty.measured(task, pairs, longer=longer)
-    return Solution(c if task.styles is None else None, trained, final, certain, points)
+    return Solution(c if task.styles is None else None, trained, final, len(whole), certain, points)
 
 
 def _fitting(

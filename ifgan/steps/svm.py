@@ -130,6 +130,7 @@ def _metrics(
         # The median splits a quantity for the figures above; it makes no face positive.
         "num_positive": int(task.positive.sum()) if settings.kind == "binary" else None,
         "num_labelled": len(task.labelled),
+        "num_fitted": solution.num_fitted,
         "num_unscored": task.num_unscored,
     }
     always = ("validation_accuracy", "remaining_accuracy", "auroc", "stability")

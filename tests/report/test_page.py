@@ -49,7 +49,7 @@ def test_a_complete_report_shows_verdict_figures_faces_and_warnings() -> None:
     page = render(replace(samples.binary(), warnings=["only 84 positive faces"]))
     elements = Elements(page)
     assert "separates smile with AUROC 0.981 on held-out faces" in page
-    assert "two independent halves of the faces agree to within 12°" in page
+    assert "these faces fix the direction to within about 12°" in page
     assert "ampling error only" in page
     assert "only 84 positive faces" in page
     assert len(elements.named("svg")) == 4

@@ -41,18 +41,21 @@ def test_a_cosine_is_shown_as_its_angle() -> None:
     assert degrees(1.0000001) == "0.0°"
 
 
-def test_stability_predicts_the_error_of_the_full_fit_as_measured() -> None:
-    """Halves 22.6° apart predicted 11.5°, and the full fit was 10.8° from the truth."""
-    data = replace(samples.binary(50), metrics={"stability": math.cos(math.radians(22.6))})
-    shown = all_metrics(data)["stability"]
-    assert shown.value == "23°"
-    assert "Predicted for the full fit: 12°" in shown.meaning
+def test_the_error_says_how_many_faces_would_bring_it_to_ten_degrees() -> None:
+    metrics = {"error_angle": 12.3, "faces_for_10_degrees": 12_240, "num_samples": 8000}
+    shown = all_metrics(replace(samples.binary(50), metrics=metrics))["error_angle"]
+    assert shown.value == "12°"
+    assert "Sampling error only" in shown.meaning
+    assert shown.meaning.endswith("About 12,000 faces in all would bring it to 10°.")
+    enough = replace(samples.binary(50), metrics={**metrics, "faces_for_10_degrees": 1234})
+    assert "About 1,200 faces would do for 10°" in all_metrics(enough)["error_angle"].meaning
 
 
-def test_opposite_halves_are_reported_without_a_prediction() -> None:
-    shown = all_metrics(replace(samples.binary(50), metrics={"stability": -0.2}))["stability"]
-    assert shown.value == "102°"
-    assert "Predicted" not in shown.meaning
+def test_an_interval_stands_beside_its_value_and_nowhere_else() -> None:
+    shown = all_metrics(samples.binary(50))
+    assert shown["auroc"].interval == "0.978 to 0.983"
+    assert shown["validation_accuracy"].interval == "92.2 to 94.3 %"
+    assert shown["error_angle"].interval == ""
 
 
 @pytest.mark.parametrize(
@@ -66,13 +69,13 @@ def test_the_verdict_does_not_praise_a_poor_boundary(auroc: float, said: str) ->
     assert f"AUROC {auroc:.3f}" in text
 
 
-def test_the_verdict_says_when_two_halves_disagree() -> None:
+def test_the_verdict_says_how_well_the_faces_fix_the_direction() -> None:
     near, far = (
-        verdict(replace(samples.binary(50), metrics={"stability": cosine}))
-        for cosine in (0.978, 0.684)
+        verdict(replace(samples.binary(50), metrics={"error_angle": angle}))
+        for angle in (9.24, 47.4)
     )
-    assert "the faces agree to within 12°" in near
-    assert "the faces agree only to within 47°" in far
+    assert "these faces fix the direction to within about 9.2°" in near
+    assert "these faces fix the direction only to within about 47°" in far
 
 
 def test_the_verdict_falls_back_on_the_validation_accuracy() -> None:
