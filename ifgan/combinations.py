@@ -37,6 +37,10 @@ def check_space(config: Config) -> None:
         log.warning("svm.channels has no effect in svm.space=%s.", svm.space)
     if svm.c is not None and svm.method != "interfacegan" and svm.space == "s":
         log.warning("svm.c has no effect in svm.space=s, whose fit has no regularisation.")
+    if svm.method in ("ridge", "logistic") and svm.space == "s":
+        log.warning(
+            "svm.method=%s has no effect in svm.space=s, whose styles are ranked alike.", svm.method
+        )
 
 
 def check_conditions(config: Config, conditions: Sequence[Attribute]) -> None:

@@ -1,11 +1,12 @@
 """Fits of a hyperplane to latents and scores.
 
-Three methods:
+Five methods, the last three for comparison:
 
 - ``linear``: the objective of LinearSVC on all faces, labelled at the classifier's own threshold,
   classes balanced. Ranking by score or regressing on logits would chase whatever else moves a
   score.
 - ``regression``: linear support vector regression, for quantities.
+- ``ridge``: regression with all errors squared; ``logistic``: ``linear`` with the logistic loss.
 - ``interfacegan``: SVC with a linear kernel on both ends of the ranking, as the reference does.
 
 C is a what: it is chosen by seeded cross-validation where it is not given. Latents are centred
@@ -17,6 +18,7 @@ Shape legend: M all samples, N those of a fit, D dimensions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,6 +28,8 @@ from numpy.typing import NDArray
 
 from ifgan.newton import (
     Float64,
+    Logistic,
+    Loss,
     Rows,
     Samples,
     Solution,
@@ -93,21 +97,38 @@ def project(latents_MD: Float32, directions_DK: Float64, rows: Rows | None = Non
 
 
 def fit_linear(
-    latents: Float32, rows: Rows, targets: Float64, c: float, start: Solution | None = None
+    latents: Float32,
+    rows: Rows,
+    targets: Float64,
+    c: float,
+    start: Solution | None = None,
+    *,
+    loss_of: Callable[[Float64], Loss] = SquaredHinge,
 ) -> Hyperplane:
-    """LinearSVC's squared hinge, classes balanced; targets above 0 are positive."""
+    """LinearSVC's squared hinge, or another loss of signs, classes balanced.
+
+    Targets above 0 are positive.
+    """
     samples = Samples(latents, rows)
     positive_N = targets[rows] > 0
     share = positive_N.mean()
-    loss = SquaredHinge(np.where(positive_N, 1.0, -1.0))
+    loss = loss_of(np.where(positive_N, 1.0, -1.0))
     balance = np.where(positive_N, 0.5 / share, 0.5 / (1 - share))
     return _hyperplane(samples, solve(samples, loss, c, weights=balance, start=start))
 
 
 def fit_regression(
-    latents: Float32, rows: Rows, targets: Float64, c: float, start: Solution | None = None
+    latents: Float32,
+    rows: Rows,
+    targets: Float64,
+    c: float,
+    start: Solution | None = None,
+    *,
+    epsilon: float = _EPSILON,
 ) -> Hyperplane:
     """LinearSVR's squared loss; distance 0 is where the mean target is 0.
+
+    ``epsilon`` is in standard deviations of the targets; 0 is ridge regression.
 
     The SVR gives the direction. A small C shrinks its slope, which would shift the place where
     it predicts 0, so the intercept comes from the plain regression of targets on projections.
@@ -115,7 +136,7 @@ def fit_regression(
     samples = Samples(latents, rows)
     targets_N = targets[rows]
     mean, spread = float(targets_N.mean()), float(targets_N.std())
-    loss = SquaredInsensitive((targets_N - mean) / spread, _EPSILON)
+    loss = SquaredInsensitive((targets_N - mean) / spread, epsilon)
     plane = _hyperplane(samples, solve(samples, loss, c, weights=np.ones(len(rows)), start=start))
     intercept = where_target_is_zero(latents, rows, targets_N, plane.normal)
     return Hyperplane(plane.normal, intercept, plane.solution)
@@ -141,9 +162,14 @@ def fit_reference(
     return Hyperplane(svc.coef_[0] / length, float(svc.intercept_[0]) / length)
 
 
+#: Methods that fit values, not classes.
+REGRESSIONS = ("regression", "ridge")
+
 FITS: dict[str, Fit] = {
     "linear": fit_linear,
     "regression": fit_regression,
+    "ridge": functools.partial(fit_regression, epsilon=0.0),
+    "logistic": functools.partial(fit_linear, loss_of=Logistic),
     "interfacegan": fit_reference,
 }
 

@@ -20,7 +20,7 @@ from ifgan.layers import PATTERN as LAYERS
 from ifgan.ranges import identifier, in_range, one_of, positive
 from ifgan.specs import PRECISIONS
 
-METHODS = ("auto", "linear", "regression", "interfacegan")
+METHODS = ("auto", "linear", "regression", "ridge", "logistic", "interfacegan")
 SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")

@@ -35,7 +35,7 @@ WRONG = {
     "svm.conditions=[gender]": ("attribute 'gender'", "not scored by classifier 'toyfaces'"),
     "svm.conditions=age": ("svm.conditions", "must be a list: write svm.conditions=[…]"),
     "svm.folds=1": ("svm.folds", "[2, 20]"),
-    "svm=svr": ("svm", "Choose one of: auto, interfacegan, linear, regression"),
+    "svm=svr": ("svm", "Choose one of: auto, interfacegan, linear, logistic, regression, ridge"),
     "backend.device=tpu": ("backend.device", "Choose one of: auto, cpu, cuda"),
     "backend=vertx": ("backend", "Did you mean 'vertex'?"),
     "generator.resolution=512": ("generator.resolution", "64, 128 or 256"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC, LinearSVC, LinearSVR
 
 from ifgan import evidence, fits, newton, problem
@@ -31,7 +32,9 @@ def _angle(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
 
 
-@pytest.mark.parametrize(("method", "degrees"), [("linear", 8), ("regression", 4)])
+@pytest.mark.parametrize(
+    ("method", "degrees"), [("linear", 8), ("logistic", 8), ("regression", 4), ("ridge", 4)]
+)
 @pytest.mark.parametrize("offset", [0.0, 1.3])
 def test_planted_direction_is_recovered(
     tmp_path: Path, method: str, degrees: float, offset: float
@@ -39,8 +42,9 @@ def test_planted_direction_is_recovered(
     """Offset 1.3 leaves one face in ten positive."""
     latents, scores, direction = planted.world(6000, offset=offset)
     inputs = planted.write(tmp_path / "in", latents, scores, direction)
-    kind = "continuous" if method == "regression" else "binary"
-    folder = _run(tmp_path / "out", inputs, method=method, kind=kind)
+    kind = "continuous" if method in fits.REGRESSIONS else "binary"
+    grid = [1e-4, 1e-3, 1e-2, 1e-1]  # the default; the logistic loss bends less, and wants more C
+    folder = _run(tmp_path / "out", inputs, method=method, kind=kind, c_grid=grid)
     normal = np.load(folder / "boundary" / "boundary.npy")[0]
     found = json.loads((folder / "metrics").read_text())
     assert _angle(normal, direction) < degrees
@@ -119,6 +123,22 @@ def test_regression_solves_scikit_learns_linear_svr(c: float) -> None:
     assert _angle(plane.normal, svr.coef_) < 0.01
 
 
+@pytest.mark.parametrize("c", [1e-4, 1e-2, 1.0])
+def test_ridge_and_logistic_solve_scikit_learns(c: float) -> None:
+    """Scikit-learn's alpha is 1 / 2C: its Ridge does not halve the penalty."""
+    latents, scores, _ = planted.world(2000, offset=1.0)
+    latents32, rows = latents.astype(np.float32), np.arange(2000)
+    centred = latents32.astype(np.float64) - latents32.mean(axis=0, dtype=np.float64)
+    scaled = centred / np.sqrt((centred**2).mean())
+    ridge = Ridge(alpha=0.5 / c).fit(scaled, (scores - scores.mean()) / scores.std())
+    logistic = LogisticRegression(C=c, class_weight="balanced", tol=1e-10, max_iter=10_000)
+    logistic.fit(scaled, scores > 0)
+    assert _angle(fits.FITS["ridge"](latents32, rows, scores, c).normal, ridge.coef_) < 0.01
+    plane = fits.FITS["logistic"](latents32, rows, scores, c)
+    assert _angle(plane.normal, logistic.coef_[0]) < 0.01
+    assert ((plane.distance(latents32) > 0) == logistic.predict(scaled)).mean() > 0.999
+
+
 def test_a_fit_does_not_depend_on_where_it_starts() -> None:
     latents, scores, _ = planted.world(3000)
     latents32, rows = latents.astype(np.float32), np.arange(3000)
@@ -142,7 +162,7 @@ def test_samples_streamed_from_disk_give_the_bits_of_those_in_memory(
     assert kept.intercept == streamed.intercept
 
 
-@pytest.mark.parametrize("method", ["linear", "regression", "interfacegan"])
+@pytest.mark.parametrize("method", sorted(fits.FITS))
 def test_equal_seeds_give_equal_bytes(tmp_path: Path, method: str) -> None:
     inputs = planted.write(tmp_path / "in", *planted.world(800))
     one = _run(tmp_path / "one", inputs, method=method, chosen_num_or_ratio=0.1)
@@ -242,7 +262,7 @@ def test_few_negatives_warn_as_few_positives_do(tmp_path: Path) -> None:
     assert "more faces would make it 100" in warning
 
 
-@pytest.mark.parametrize("method", ["linear", "regression", "interfacegan"])
+@pytest.mark.parametrize("method", sorted(fits.FITS))
 def test_held_out_figures_lie_within_their_intervals(tmp_path: Path, method: str) -> None:
     inputs = planted.write(tmp_path / "in", *planted.world(2000))
     folder = _run(tmp_path / "out", inputs, method=method, c=1.0, chosen_num_or_ratio=0.1)

@@ -35,6 +35,8 @@ FITS: dict[str, dict[str, object]] = {
     "svm": {},
     "svm z": {"space": "z"},
     "svm regression": {"method": "regression", "kind": "continuous"},
+    "svm ridge": {"method": "ridge", "kind": "continuous"},
+    "svm logistic": {"method": "logistic"},
     "svm interfacegan": {"method": "interfacegan", "c": 1.0, "chosen_num_or_ratio": 0.2},
     "svm interfacegan z": {
         "method": "interfacegan",

@@ -11,6 +11,7 @@ import numpy as np
 from ifgan import evidence
 from ifgan.artifacts import read_shard
 from ifgan.evidence import CurvePoint
+from ifgan.fits import REGRESSIONS
 from ifgan.intervals import Interval
 from ifgan.newton import Float64
 from ifgan.problem import Problem
@@ -54,7 +55,7 @@ def report_data(
         intervals=intervals,
         distances=distances,
         scores=task.scores.astype(np.float32),
-        labels=evidence.as_labels(task, regression=settings.method == "regression"),
+        labels=evidence.as_labels(task, regression=settings.method in REGRESSIONS),
         threshold=task.threshold,
         roc=None if roc is None else roc[:2],
         learning_curve=[

@@ -12,7 +12,7 @@ import numpy as np
 from ifgan import evidence, problem, uncertainty
 from ifgan.blas import one_thread_each
 from ifgan.files import write_json, write_npz
-from ifgan.fits import FITS, Fit
+from ifgan.fits import FITS, REGRESSIONS, Fit
 from ifgan.intervals import Interval
 from ifgan.newton import Float64
 from ifgan.problem import Problem
@@ -104,7 +104,7 @@ def _fit_of(settings: SvmSettings, task: Problem) -> Fit:
     if task.styles is None:
         return FITS[settings.method]
     assert settings.channels is not None, "the graph gives a fit in S their number"
-    return StyleFit(task.styles, settings.channels, settings.method == "regression")
+    return StyleFit(task.styles, settings.channels, settings.method in REGRESSIONS)
 
 
 def _metrics(
