@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ifgan.boundary_checks import check_latents, require
+from ifgan.boundary_checks import check_edit, check_latents, require
 from ifgan.boundary_files import read, write
 from ifgan.conditions import conditional
 from ifgan.errors import UserError
@@ -48,6 +48,13 @@ class Boundary:
     intercept : in latent units.
     provenance : generator, truncation of the images, classifier, digests.
     channels : of space "s", the strongest styles first; empty elsewhere or where not known.
+    edit : (1, D) float32, unit norm: what a step of 1 adds; None: the normal. The normal goes on
+        measuring the distance. See ``ifgan.edit_vector``.
+
+    Raises
+    ------
+    UserError
+        If ``edit`` is none, or a step along it does not raise the distance.
     """
 
     attribute: str
@@ -56,9 +63,16 @@ class Boundary:
     intercept: float
     provenance: Mapping[str, Any] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
+    edit: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        check_edit(self)
 
     def write(self, folder: Path) -> None:
-        """Write ``boundary.npy``, as every InterFaceGAN tool reads it, and ``boundary.json``."""
+        """Write ``boundary.npy``, as every InterFaceGAN tool reads it, and ``boundary.json``.
+
+        ``edit.npy`` lies beside them where edits do not move along the normal.
+        """
         write(
             folder,
             self.normal,
@@ -67,6 +81,7 @@ class Boundary:
             intercept=self.intercept,
             provenance=self.provenance,
             channels=self.channels,
+            edit=self.edit,
         )
 
     @classmethod
@@ -126,7 +141,7 @@ class Boundary:
         row0: bool | None = None,
         channels: int | None = None,
     ) -> Array:
-        """Move latents along the normal.
+        """Move latents along the edit vector, which is the normal unless there is another.
 
         Parameters
         ----------
@@ -176,8 +191,9 @@ class Boundary:
         row0: bool | None = None,
         channels: int | None = None,
     ) -> Float64:
-        """(D,) what a step of 1 adds: the normal, in S without the styles that are not to move."""
-        direction_D: Float64 = self.normal[0].astype(np.float64)
+        """(D,) what a step of 1 adds: the edit vector, in S without the styles that stay."""
+        along_D = (self.normal if self.edit is None else self.edit)[0]
+        direction_D: Float64 = along_D.astype(np.float64)
         if channels is not None:
             if not self.channels or not 1 <= channels <= len(self.channels):
                 raise UserError(
@@ -193,7 +209,7 @@ class Boundary:
         return direction_D
 
     def slope(self, direction_D: Float64) -> float:
-        """How much a step of 1 along ``direction`` changes the distance: 1 if all of it moves."""
+        """How much a step of 1 along ``direction`` changes the distance: 1 along the normal."""
         slope = float(direction_D @ self.normal[0])
         if slope <= 0:
             raise UserError(
@@ -209,8 +225,8 @@ class Boundary:
     def conditioned_on(self, *others: Boundary | str | Path) -> Boundary:
         """This boundary given others: a step along it leaves their distances as they are.
 
-        The normal is projected off all of theirs at once; distance 0 stays where it is for latents
-        of average conditions, see ``ifgan.conditions``.
+        The normal is projected off all of theirs at once, and so is the edit vector; distance 0
+        stays where it is for latents of average conditions, see ``ifgan.conditions``.
 
         Parameters
         ----------

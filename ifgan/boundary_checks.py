@@ -33,6 +33,26 @@ def check_latents(boundary: Boundary, latents: NDArray[np.floating[Any]]) -> Non
         )
 
 
+def check_edit(boundary: Boundary) -> None:
+    """Refuse an edit vector of another shape or length, or one that lowers the distance."""
+    edit, normal = boundary.edit, boundary.normal
+    if edit is None:
+        return
+    length = float(np.linalg.norm(edit))
+    if edit.shape != normal.shape or not abs(length - 1) <= 1e-3:
+        raise UserError(
+            f"the edit vector of boundary '{boundary.attribute}' (edit.npy) must be of the "
+            f"normal's shape {normal.shape} with unit norm. Got shape {edit.shape} and norm "
+            f"{length:.3g}."
+        )
+    slope = float(edit[0].astype(np.float64) @ normal[0])
+    if not slope > 0:
+        raise UserError(
+            f"the edit vector of boundary '{boundary.attribute}' must raise its distance. Got "
+            f"{slope:.3g} for a step of 1. Leave it out: edits then move along the normal."
+        )
+
+
 def check_condition(
     condition: Boundary, *, attribute: str, space: str, width: int, generator: str | None
 ) -> None:

@@ -3,6 +3,8 @@
 boundary.npy     (1, D) float32, unit norm: what every InterFaceGAN tool reads
 boundary.json    attribute, space, intercept, and where it comes from
 channels.json    of a boundary in S: its strongest styles
+edit.npy         (1, D) float32, unit norm: what a step of 1 adds, where that is not the normal;
+                 boundary.json names it, so that it is missed where it was not copied along
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from ifgan.errors import UserError
 from ifgan.files import read_json, write_json
 from ifgan.styles import Channel
 
+_EDIT = "edit.npy"
+
 
 def write(
     folder: Path,
@@ -31,6 +35,7 @@ def write(
     intercept: float,
     provenance: Mapping[str, Any],
     channels: Sequence[Channel],
+    edit: NDArray[np.float32] | None,
 ) -> None:
     """Write the files of a boundary into an existing directory; see ``Boundary`` for each field."""
     np.save(folder / "boundary.npy", normal)
@@ -40,8 +45,11 @@ def write(
         "space": space,
         "intercept": intercept,
         "distance": "latents @ boundary.T + intercept, in latent units of the space",
+        **({} if edit is None else {"edit": _EDIT}),
         **provenance,
     }
+    if edit is not None:
+        np.save(folder / _EDIT, edit)
     write_json(folder / "boundary.json", meaning)
     if channels:
         ranked = [dataclasses.asdict(channel) for channel in channels]
@@ -66,6 +74,9 @@ def read(path: str | Path) -> dict[str, Any]:
         del meaning["format"], meaning["distance"]
         ranked = normal_file.with_name("channels.json")
         channels = read_json(ranked)["channels"] if ranked.exists() else []
+        edit = None
+        if meaning.pop("edit", None) is not None:
+            edit = np.load(normal_file.with_name(_EDIT), allow_pickle=False)
         fields = {
             "attribute": meaning.pop("attribute"),
             "space": meaning.pop("space"),
@@ -73,6 +84,7 @@ def read(path: str | Path) -> dict[str, Any]:
             "intercept": float(meaning.pop("intercept")),
             "provenance": meaning,
             "channels": tuple(Channel(**channel) for channel in channels),
+            "edit": edit,
         }
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise UserError(

@@ -15,6 +15,11 @@ log = logging.getLogger(__name__)
 def check_space(config: Config) -> None:
     """Refuse what no face needs to be rendered for to see, and name what has no effect."""
     sampler, svm = config.sampler, config.svm
+    if svm.space == "s" and config.edit.metric == "covariance":
+        raise UserError(
+            "edit.metric=covariance needs svm.space=w or svm.space=z: a boundary in S moves a few "
+            "styles by choice. Got svm.space=s. Set edit.metric=euclidean, or another space."
+        )
     if sampler.uri:
         if sampler.mixing:
             log.warning("sampler.mixing has no effect with sampler=existing.")

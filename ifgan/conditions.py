@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from ifgan.boundary_checks import check_condition
 from ifgan.boundary_files import sha256
+from ifgan.edit_vector import beside
 from ifgan.errors import UserError
 
 if TYPE_CHECKING:
@@ -157,8 +158,12 @@ def conditional(boundary: Boundary, given: Sequence[Boundary]) -> Boundary:
         # The spread of distances can't be told from normals alone.
         "population": {"mean_distance": mean_distance},
     }
+    edit = boundary.edit
+    if edit is not None:
+        edit = beside(edit[0], [o.normal[0] for o in given]).astype(np.float32)[None]
     return dataclasses.replace(
         boundary,
+        edit=edit,
         normal=plane.normal.astype(np.float32)[None],
         intercept=plane.intercept,
         provenance={**boundary.provenance, **recorded},

@@ -203,11 +203,11 @@ class Population:
     """
 
     def __init__(self, latents_PD: Array) -> None:
+        self.latents_PD = latents_PD
         centred_PD = latents_PD.astype(np.float64)
         self._mean_D = centred_PD.mean(axis=0)
         centred_PD -= self._mean_D
-        self.covariance_DD: Float64 = centred_PD.T @ centred_PD / len(centred_PD)
-        values_D, vectors_DD = np.linalg.eigh(self.covariance_DD)
+        values_D, vectors_DD = np.linalg.eigh(centred_PD.T @ centred_PD / len(centred_PD))
         self._whiten_DD = vectors_DD / np.sqrt(np.maximum(values_D, _FLOOR * values_D[-1]))
         self._limit = float(np.quantile(self.distance(latents_PD), _OUTSIDE))
 

@@ -107,7 +107,7 @@ def _step_to(generator: Generator, boundary: Boundary, final_NRD: Tensor, edit: 
     rows = boundary.reach.rows(generator.num_ws, layers=edit.layers, row0=edit.row0)
     if boundary.space == "w":
         at_N = boundary.distance(before_NRD.cpu().numpy(), layers=edit.layers, row0=edit.row0)
-        slope = float(longer_R[rows].mean())
+        slope = float(longer_R[rows].mean()) * boundary.slope(boundary.direction())
     else:
         assert isinstance(generator, HasStyles), "check has seen to it"
         at_N = boundary.distance(generator.styles(before_NRD).cpu().numpy())

@@ -36,7 +36,7 @@ class Options:
     num_samples, seed : the faces that are edited, of seeds that no fit has seen.
     steps : calibrated steps, in standard deviations of the population's distance.
     metric : euclidean: along the normal; covariance: along the population's covariance times the
-        normal; both, after a comma, compares them.
+        normal; own: as the boundary's edits are; several, after commas, compares them.
     change : of the target that boundaries are compared at, in standard deviations of its score.
     generator : a name or a file; null: toyfaces, where the boundary says so.
     device : auto, cpu or cuda.
@@ -48,7 +48,7 @@ class Options:
     num_samples: int = 400
     seed: int = 2_000_000_000
     steps: tuple[float, ...] = (-3.0, -2.0, -1.0, 1.0, 2.0, 3.0)
-    metric: str = "euclidean"
+    metric: str = "own"
     change: float = 1.0
     generator: str | None = None
     device: str = "auto"
@@ -57,7 +57,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for metric in self.metrics:
-            one_of("metric", metric, ("covariance", "euclidean"))
+            one_of("metric", metric, ("covariance", "euclidean", "own"))
         in_range("num_samples", self.num_samples, low=10, high=100_000)
         in_range("seed", self.seed, low=0, high=4_000_000_000)
         in_range("change", self.change, low=0.01, high=10)
@@ -67,7 +67,7 @@ class Options:
 
     @property
     def metrics(self) -> list[str]:
-        """One or both."""
+        """One or more."""
         return self.metric.split(",")
 
 

@@ -253,4 +253,5 @@ def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
         chosen_num_or_ratio=svm.chosen_num_or_ratio,
         split_ratio=svm.split_ratio,
         seed=svm.seed,
+        edit_metric=config.edit.metric,
     )

@@ -37,6 +37,9 @@ OBJECTIVES = (
     "validation_accuracy",
 )
 
+#: Files that some boundaries have: those in S, and those whose edits leave the normal.
+_OF_SOME = ("channels.json", "edit.npy")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -102,8 +105,9 @@ class Result:
         if evaluation is not None:
             shutil.copyfile(evaluation / "edits" / "table.json", folder / "edits.json")
             shutil.copyfile(evaluation / "report", folder / "edits.html")
-        if (artifacts / "boundary" / "channels.json").exists():  # of a boundary in S
-            shutil.copyfile(artifacts / "boundary" / "channels.json", folder / "channels.json")
+        for name in _OF_SOME:
+            if (artifacts / "boundary" / name).exists():
+                shutil.copyfile(artifacts / "boundary" / name, folder / name)
         return cls(folder, read_json(folder / "metrics.json"))
 
     @property
@@ -125,7 +129,8 @@ class Result:
         if root is None:
             return None
         place = storage.check(root, option="publish").child(f"{attribute}-{key[:12]}")
-        names = ["report.html", "metrics.json", "boundary.json", "boundary.npy"]
+        of_some = [name for name in _OF_SOME if (self.folder / name).exists()]
+        names = [*of_some, "report.html", "metrics.json", "boundary.json", "boundary.npy"]
         if self.edits:
             names = ["edits.html", "edits.json", *names]
         for name in names:

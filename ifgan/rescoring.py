@@ -15,6 +15,7 @@ from ifgan import editing
 from ifgan.artifacts import Float32
 from ifgan.boundary import Boundary
 from ifgan.edit_table import Row, Step, effects
+from ifgan.edit_vector import steepest
 from ifgan.errors import UserError, choices
 from ifgan.stage import POPULATION, Stage
 
@@ -30,7 +31,7 @@ def measure(
     column: str,
     steps: Sequence[float],
     wanted: float,
-    metric: str = "euclidean",
+    metric: str = "own",
 ) -> Row:
     """A boundary's row of the edit table.
 
@@ -79,7 +80,7 @@ def measure(
         equal=None if found is None else step(*found),
         steps=tuple(step(sigmas, made[sigmas]) for sigmas in sorted(steps)),
         leaves_after=_leaves_after(stage, moved, scale),
-        metric=metric,
+        metric=boundary.provenance.get("edit_metric", "euclidean") if metric == "own" else metric,
     )
 
 
@@ -109,18 +110,17 @@ def _judged(stage: Stage, boundary: Boundary, column: str) -> int:
 
 
 def along(stage: Stage, boundary: Boundary, metric: str) -> Boundary:
-    """A boundary of which the normal is the direction that faces are to move along.
+    """A boundary whose edits move along the normal, or the steepest way in the population's metric.
 
-    The normal changes the distance by the shortest step in Euclidean length; the covariance times
-    the normal does it by the shortest in the population's metric. In Z these are the same: latents
-    vary alike in all directions.
+    See ``ifgan.edit_vector``; "own" is the boundary as it is.
     """
     population = stage.population(boundary.space)
-    if metric == "euclidean" or population is None or boundary.space == "z":
+    if metric == "own":
         return boundary
-    direction_D = population.covariance_DD @ boundary.normal[0].astype(np.float64)
-    unit_D = (direction_D / np.linalg.norm(direction_D)).astype(np.float32)
-    return dataclasses.replace(boundary, normal=unit_D[None])
+    if metric == "euclidean" or population is None or boundary.space == "z":
+        return dataclasses.replace(boundary, edit=None)
+    unit_D = steepest(population.latents_PD, boundary.normal[0]).astype(np.float32)
+    return dataclasses.replace(boundary, edit=unit_D[None])
 
 
 def _sigma(stage: Stage, boundary: Boundary) -> float:

@@ -25,6 +25,7 @@ SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
 DEVICES = ("auto", "cpu", "cuda")
+METRICS = ("euclidean", "covariance")
 JUDGES = ("judge", "toyfaces", "toyfaces_biased")
 
 
@@ -183,6 +184,16 @@ class Svm:
 
 
 @dataclass
+class EditOptions:
+    """Which way edits along the boundary move a face (docs in ifgan/edit_vector.py)."""
+
+    metric: str = "euclidean"  # along the normal; covariance: the latents' covariance times it
+
+    def __post_init__(self) -> None:
+        one_of("edit.metric", self.metric, METRICS)
+
+
+@dataclass
 class Evaluation:
     """What edits along the boundary do, on rendered faces (docs in ifgan/edit_table.py)."""
 
@@ -241,6 +252,7 @@ class Config:
     sampler: Sampler = MISSING
     classifier: Any = MISSING
     svm: Svm = MISSING
+    edit: EditOptions = field(default_factory=EditOptions)
     evaluation: Evaluation = field(default_factory=Evaluation)
     backend: Any = MISSING
     store: str = MISSING

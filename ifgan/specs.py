@@ -77,6 +77,7 @@ class SvmSettings:
     channels : styles of a direction in S; None in other spaces.
     threshold : score above which a face counts as positive; None: the classifier's own.
     c : regularisation of the SVM; None: chosen from ``c_grid`` by cross-validation.
+    edit_metric : "euclidean" or "covariance", whose steepest direction edits move along.
     """
 
     attribute: str
@@ -93,6 +94,7 @@ class SvmSettings:
     chosen_num_or_ratio: float
     split_ratio: float
     seed: int
+    edit_metric: str
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ def settings(**changes: object) -> SvmSettings:
         "chosen_num_or_ratio": 0.02,
         "split_ratio": 0.7,
         "seed": 0,
+        "edit_metric": "euclidean",
     }
     return SvmSettings(**{**values, **changes})  # type: ignore[arg-type]
 

@@ -117,12 +117,16 @@ def test_a_step_in_s_moves_its_styles_and_no_others(generator: LoadedGenerator) 
 
 
 @pytest.mark.parametrize("cutoff", [None, 4])
-@pytest.mark.parametrize("space", ["w", "s"])
+@pytest.mark.parametrize(("space", "turned"), [("w", 0.0), ("w", 2.0), ("s", 0.0)])
 def test_a_distance_is_that_before_the_boundarys_truncation(
-    generator: LoadedGenerator, space: str, cutoff: int | None
+    generator: LoadedGenerator, space: str, turned: float, cutoff: int | None
 ) -> None:
     """A face moves to where the classifier saw the boundary, whatever its own truncation is."""
     boundary = boundary_of(generator, space, truncation_cutoff=cutoff)
+    if turned:  # edits leave the normal
+        edit = boundary.normal + turned * np.eye(32, dtype=np.float32)[:1]
+        edit /= np.linalg.norm(edit)
+        boundary = dataclasses.replace(boundary, edit=edit * np.sign(edit @ boundary.normal.T))
     w_NRD = generator.z_to_w(generator.seeds_to_z(SEEDS))
     network: Any = generator.network
     latents = w_NRD if space == "w" else network.styles(w_NRD)
@@ -133,7 +137,8 @@ def test_a_distance_is_that_before_the_boundarys_truncation(
     psi_R = np.full(network.num_ws, 0.5)
     psi_R[network.num_ws if cutoff is None else cutoff :] = 1.0
     if space == "w":
-        step = 1.0 / (1.0 / psi_R).mean()
+        slope = 1.0 if boundary.edit is None else float(boundary.edit[0] @ boundary.normal[0])
+        step = 1.0 / (1.0 / psi_R).mean() / slope
     else:
         longer_S = 1.0 / psi_R[rows_of_styles(network.style_layers)]
         step = 1.0 / float((boundary.normal[0] ** 2 * longer_S).sum())

@@ -40,6 +40,7 @@ LAYERS = (
         "ifgan.boundary_checks",
         "ifgan.boundary_files",
         "ifgan.conditions",
+        "ifgan.edit_vector",
         "ifgan.progress",
     ),
     (

@@ -96,6 +96,7 @@ def settings(*, space: str, method: str) -> SvmSettings:
         chosen_num_or_ratio=0.02,
         split_ratio=0.7,
         seed=0,
+        edit_metric="euclidean",
     )
 
 

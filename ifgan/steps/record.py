@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ifgan.boundary import Boundary
 from ifgan.conditions import recorded_conditions
+from ifgan.edit_vector import beside, steepest
 from ifgan.fits import Hyperplane
 from ifgan.problem import Problem
 from ifgan.reach import edit_rows
@@ -47,7 +49,18 @@ def boundary(
             **recorded_conditions(conditions, plane.retained),
         },
         channels=styled.ranked(plane, task.latents, rows, task.targets) if styled else (),
+        edit=_edit(settings, task, plane, conditions),
     )
+
+
+def _edit(
+    settings: SvmSettings, task: Problem, plane: Hyperplane, conditions: Sequence[Boundary]
+) -> NDArray[np.float32] | None:
+    """(1, D) what edits move along; None: the normal, which in Z is steepest in either metric."""
+    if settings.edit_metric == "euclidean" or settings.space == "z":
+        return None
+    edit_D = beside(steepest(task.latents, plane.unit), [c.normal[0] for c in conditions])
+    return edit_D.astype(np.float32)[None]
 
 
 def _provenance(settings: SvmSettings, task: Problem, plane: Hyperplane) -> dict[str, Any]:
@@ -73,6 +86,7 @@ def _provenance(settings: SvmSettings, task: Problem, plane: Hyperplane) -> dict
         "classifier": {key: scores[key] for key in ("classifier", "classifier_digest")},
         "svm": settings_to_dict(settings),
         "threshold": task.threshold,
+        "edit_metric": settings.edit_metric,
         "num_samples": len(task.scores),
     }
     if task.styles is not None:
