@@ -6,7 +6,6 @@ this machine. Several boundaries make the re-scoring matrix, at an equal change 
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import sys
 from collections import Counter
@@ -18,11 +17,14 @@ from typing import TYPE_CHECKING, Any
 from ifgan.boundary import Boundary
 from ifgan.edit_summary import SELF_SCORED, lines, title
 from ifgan.edit_table import Row, as_json
-from ifgan.errors import UserError, choices, circumstance
+from ifgan.errors import UserError, circumstance
 from ifgan.files import write_json
+from ifgan.options import parse
 from ifgan.ranges import in_range, one_of
+from ifgan.schema import METRICS, Evaluation, check_edits
 
 if TYPE_CHECKING:
+    from ifgan.classifiers.base import Classifier
     from ifgan.stage import Stage
 
 
@@ -44,12 +46,12 @@ class Options:
     out : where evaluation.html and evaluation.json go.
     """
 
-    classifier: str = "judge"
-    num_samples: int = 400
-    seed: int = 2_000_000_000
-    steps: tuple[float, ...] = (-3.0, -2.0, -1.0, 1.0, 2.0, 3.0)
+    classifier: str = Evaluation.classifier
+    num_samples: int = Evaluation.num_samples
+    seed: int = Evaluation.seed
+    steps: tuple[float, ...] = tuple(Evaluation().steps)
     metric: str = "own"
-    change: float = 1.0
+    change: float = Evaluation.change
     generator: str | None = None
     device: str = "auto"
     batch_size: int = 64
@@ -57,13 +59,16 @@ class Options:
 
     def __post_init__(self) -> None:
         for metric in self.metrics:
-            one_of("metric", metric, ("covariance", "euclidean", "own"))
-        in_range("num_samples", self.num_samples, low=10, high=100_000)
-        in_range("seed", self.seed, low=0, high=4_000_000_000)
-        in_range("change", self.change, low=0.01, high=10)
+            one_of("metric", metric, (*METRICS, "own"))
+        check_edits(
+            "",
+            classifier=self.classifier,
+            num_samples=self.num_samples,
+            seed=self.seed,
+            steps=self.steps,
+            change=self.change,
+        )
         in_range("batch_size", self.batch_size, low=1, high=4096)
-        if not any(step > 0 for step in self.steps) or max(map(abs, self.steps)) > 100:
-            raise UserError(f"steps must be numbers up to 100, one above 0. Got {self.steps}.")
 
     @property
     def metrics(self) -> list[str]:
@@ -86,18 +91,9 @@ def evaluate(places: Sequence[Path], options: Options) -> list[Row]:
         If there are none, they are of several generators, or the judge can't score them.
     """
     boundaries = _named([found for place in places for found in _boundaries(place)])
+    out = _out(options)
     stage, rows = _measured(boundaries, options)
-    out = Path(options.out).expanduser()
-    out.mkdir(parents=True, exist_ok=True)
     correlations = stage.correlations(boundaries)
-    write_json(
-        out / "evaluation.json",
-        {
-            "format": "ifgan-edits/1",
-            "rows": [as_json(row) for row in rows],
-            "correlations": {t: {"names": n, "values": v} for t, (n, v) in correlations.items()},
-        },
-    )
     from ifgan.report.edits import EditsData, render_edits
     from ifgan.rescoring import along
 
@@ -108,7 +104,25 @@ def evaluate(places: Sequence[Path], options: Options) -> list[Row]:
     }
     page = render_edits(EditsData(rows, pairs, correlations))
     (out / "evaluation.html").write_text(page, encoding="utf-8")
+    write_json(
+        out / "evaluation.json",
+        {
+            "format": "ifgan-edits/1",
+            "rows": [as_json(row) for row in rows],
+            "correlations": {t: {"names": n, "values": v} for t, (n, v) in correlations.items()},
+        },
+    )
     return rows
+
+
+def _out(options: Options) -> Path:
+    """The folder to write to, made before anything is rendered for it."""
+    out = Path(options.out).expanduser()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"out must be a folder. Got the file '{out}'. Name another.") from error
+    return out
 
 
 def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage, list[Row]]:
@@ -142,7 +156,7 @@ def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage,
                 stage,
                 boundary,
                 name=label if len(options.metrics) == 1 else f"{label}, {metric}",
-                column=boundary.attribute,
+                column=_column(boundary, judge),
                 steps=options.steps,
                 wanted=options.change,
                 metric=metric,
@@ -151,6 +165,14 @@ def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage,
             for label, boundary in boundaries.items()
         ]
     return stage, rows
+
+
+def _column(boundary: Boundary, judge: Classifier) -> str:
+    """What the judge calls the attribute: by its name, or as the fit's own classifier does."""
+    if boundary.attribute in [column.name for column in judge.columns]:
+        return boundary.attribute
+    own: str = boundary.provenance.get("svm", {}).get("column", boundary.attribute)
+    return own
 
 
 def _generator(recorded: Mapping[str, Any], given: str | None) -> tuple[str, dict[str, int]]:
@@ -204,40 +226,6 @@ def _title(boundary: Boundary, *, space: bool) -> str:
     return f"{name} {boundary.space.upper()}" if space else name
 
 
-def parse(arguments: Sequence[str]) -> tuple[list[Path], Options]:
-    """Runs and options of the command line.
-
-    Raises
-    ------
-    UserError
-        On an unknown option, a value that is not allowed, or no run.
-    """
-    fields = {field.name: field for field in dataclasses.fields(Options)}
-    places, given = [], {}
-    for argument in arguments:
-        name, separator, value = argument.partition("=")
-        if not separator or Path(argument).exists():
-            places.append(Path(argument).expanduser())
-        elif name not in fields:
-            raise UserError(f"there is no option '{name}'. {choices(fields, name)}")
-        else:
-            given[name] = _value(name, value, fields[name].default)
-    if not places:
-        raise UserError("give at least one run directory, sweep directory or boundary.npy.")
-    return places, Options(**given)
-
-
-def _value(name: str, text: str, default: object) -> Any:
-    try:
-        if isinstance(default, tuple):
-            return tuple(float(part) for part in text.strip("[]()").split(","))
-        if isinstance(default, int):
-            return int(text)
-        return float(text) if isinstance(default, float) else text
-    except ValueError as error:
-        raise UserError(f"{name} must be like {default}. Got '{text}'.") from error
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
@@ -245,7 +233,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"{_HELP}\n")
         return 0
     try:
-        places, options = parse(given)
+        places, options = parse(given, Options)
+        if not places:
+            raise UserError("give at least one run directory, sweep directory or boundary.npy.")
         rows = evaluate(places, options)
     except Exception as error:
         line = circumstance(error)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from ifgan.errors import UserError, choices
 from ifgan.graph import File, Identities, Node, Output, sampler_settings
-from ifgan.schema import Config
+from ifgan.schema import Config, Evaluation
 from ifgan.specs import EvaluationSettings
+
+log = logging.getLogger(__name__)
 
 
 def evaluation_node(config: Config, identities: Identities, fit: Node) -> Node | None:
@@ -19,6 +23,8 @@ def evaluation_node(config: Config, identities: Identities, fit: Node) -> Node |
     """
     evaluation, sampler = config.evaluation, config.sampler
     if identities.judge_digest is None:
+        if evaluation != Evaluation():
+            log.warning("evaluation.* has no effect without evaluation=edits.")
         return None
     if sampler.uri:
         raise UserError(

@@ -155,11 +155,11 @@ def measured_point(
     return CurvePoint(num_samples, quality, float(plane.unit @ full.unit))
 
 
-def truth_cosines(problem: Problem, plane: Hyperplane) -> dict[str, float]:
-    """Agreement with the true direction, where it is known: Σ-cosine, and the raw one."""
-    if problem.truth is None:
+def truth_cosines(problem: Problem, plane: Hyperplane, truth: Float64 | None) -> dict[str, float]:
+    """Agreement with the true direction (D,), where it is known: Σ-cosine, and the raw one."""
+    if truth is None:
         return {}
-    raw, sigma = agreement(problem, plane, Hyperplane(problem.truth, 0.0))
+    raw, sigma = agreement(problem, plane, Hyperplane(truth, 0.0))
     return {"truth_cosine": sigma, "truth_cosine_raw": raw}
 
 

@@ -39,6 +39,7 @@ OBJECTIVES = (
 
 #: Files that some boundaries have: those in S, and those whose edits leave the normal.
 _OF_SOME = ("channels.json", "edit.npy")
+_OF_EVALUATED = ("edits.html", "edits.json")
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,14 @@ class Result:
             ("report", "report.html"),
         ):
             shutil.copyfile(artifacts / source, folder / name)
+        of_some = {name: artifacts / "boundary" / name for name in _OF_SOME}
         if evaluation is not None:
-            shutil.copyfile(evaluation / "edits" / "table.json", folder / "edits.json")
-            shutil.copyfile(evaluation / "report", folder / "edits.html")
-        for name in _OF_SOME:
-            if (artifacts / "boundary" / name).exists():
-                shutil.copyfile(artifacts / "boundary" / name, folder / name)
+            of_some["edits.json"] = evaluation / "edits" / "table.json"
+            of_some["edits.html"] = evaluation / "report"
+        for name in (*_OF_SOME, *_OF_EVALUATED):
+            (folder / name).unlink(missing_ok=True)  # of an earlier run into the same directory
+            if name in of_some and of_some[name].exists():
+                shutil.copyfile(of_some[name], folder / name)
         return cls(folder, read_json(folder / "metrics.json"))
 
     @property
@@ -129,11 +132,9 @@ class Result:
         if root is None:
             return None
         place = storage.check(root, option="publish").child(f"{attribute}-{key[:12]}")
-        of_some = [name for name in _OF_SOME if (self.folder / name).exists()]
-        names = [*of_some, "report.html", "metrics.json", "boundary.json", "boundary.npy"]
-        if self.edits:
-            names = ["edits.html", "edits.json", *names]
-        for name in names:
+        of_some = (*_OF_EVALUATED, *_OF_SOME)
+        names = [name for name in of_some if (self.folder / name).exists()]
+        for name in (*names, "report.html", "metrics.json", "boundary.json", "boundary.npy"):
             storage.upload(self.folder / name, str(place.child(name)), option="publish")
         return str(place)
 

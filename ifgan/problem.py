@@ -44,7 +44,7 @@ class Problem:
     train, validation : rows of the labelled samples, disjoint; every other row is remaining.
     threshold : score above which a face counts as positive.
     num_unscored : samples that were dropped for want of a score.
-    truth : (D,) unit vector, the true direction where the generator knows it.
+    truths : (D,) unit vectors, the true directions of all attributes that the generator knows.
     centre : (D,) w_avg of the generator.
     latents_provenance, scores_provenance : where the inputs come from.
     """
@@ -60,7 +60,7 @@ class Problem:
     validation: Rows
     threshold: float
     num_unscored: int
-    truth: Float64 | None
+    truths: Mapping[str, Float64]
     centre: Float32
     warnings: tuple[str, ...]
     latents_provenance: Mapping[str, Any]
@@ -110,10 +110,6 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
     targets_N, groups = _labels(settings, scores_N, threshold)
     train, validation = _split(settings, groups, rng)
     fitted, rows = in_space(settings, latents, scored)
-    truth_D = None
-    if latents.truth and settings.space != "s" and settings.attribute in latents.truth.names:
-        row = latents.truth.names.index(settings.attribute)
-        truth_D = latents.truth.directions[settings.space][row]
     return Problem(
         column=column,
         seeds=latents.seeds[scored],
@@ -126,7 +122,7 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
         validation=validation,
         threshold=threshold,
         num_unscored=len(latents.seeds) - len(scored),
-        truth=truth_D,
+        truths=_truths(settings, latents),
         centre=latents.w_avg,
         warnings=(
             *(str(warning) for warning in latents.provenance.get("warnings", ())),
@@ -135,6 +131,13 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
         latents_provenance=latents.provenance,
         scores_provenance=scores.provenance,
     )
+
+
+def _truths(settings: SvmSettings, latents: Latents) -> dict[str, Float64]:
+    """True directions by attribute in the fit's space; none are known in S."""
+    if latents.truth is None or settings.space == "s":
+        return {}
+    return dict(zip(latents.truth.names, latents.truth.directions[settings.space], strict=True))
 
 
 def searches_c(settings: SvmSettings) -> bool:

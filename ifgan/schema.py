@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -206,14 +207,34 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         one_of("evaluation.kind", self.kind, ("none", "edits"))
-        one_of("evaluation.classifier", self.classifier, JUDGES)
-        in_range("evaluation.num_samples", self.num_samples, low=10, high=100_000)
-        in_range("evaluation.seed", self.seed, low=0, high=4_000_000_000)
-        in_range("evaluation.change", self.change, low=0.01, high=10.0)
-        for step in self.steps:
-            in_range("evaluation.steps", step, low=-100.0, high=100.0)
-        if not any(step > 0 for step in self.steps):
-            raise UserError(f"evaluation.steps must hold a number above 0. Got {self.steps}.")
+        check_edits(
+            "evaluation.",
+            classifier=self.classifier,
+            num_samples=self.num_samples,
+            seed=self.seed,
+            steps=self.steps,
+            change=self.change,
+        )
+
+
+def check_edits(
+    prefix: str,
+    *,
+    classifier: str,
+    num_samples: int,
+    seed: int,
+    steps: Sequence[float],
+    change: float,
+) -> None:
+    """Refuse what an evaluation of edits can't be of; ``prefix`` begins the options' names."""
+    one_of(f"{prefix}classifier", classifier, JUDGES)
+    in_range(f"{prefix}num_samples", num_samples, low=10, high=100_000)
+    in_range(f"{prefix}seed", seed, low=0, high=4_000_000_000)
+    in_range(f"{prefix}change", change, low=0.01, high=10.0)
+    for step in steps:
+        in_range(f"{prefix}steps", step, low=-100.0, high=100.0)
+    if not any(step > 0 for step in steps):
+        raise UserError(f"{prefix}steps must hold a number above 0. Got {list(steps)}.")
 
 
 def _devices(option: object) -> str:

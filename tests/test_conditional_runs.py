@@ -107,3 +107,23 @@ def test_a_step_refuses_a_condition_of_another_space_or_generator(tmp_path: Path
         with pytest.raises(UserError, match=said):
             given.read(settings, task, {**inputs, "condition_0": tmp_path / "age"})
     assert given.read(settings, task, inputs) == []
+
+
+def test_a_conditional_boundary_is_measured_against_the_truth_given_the_true_conditions(
+    tmp_path: Path,
+) -> None:
+    latents, scores, direction = planted.world(600)
+    inputs = planted.write(tmp_path / "in", latents, scores, direction)
+    settings = planted.settings()
+    task = read_problem(settings, inputs["latents"], inputs["scores"])
+    truth = task.truths["smile"]
+    other = np.roll(truth, 1)
+    task = dataclasses.replace(task, truths={"smile": truth, "age": other / np.linalg.norm(other)})
+    given_age, given_hat = (
+        [Boundary(name, "w", direction.astype(np.float32)[None], 0.0)] for name in ("age", "hat")
+    )
+    found = given.true_direction(settings, task, given_age)
+    assert found is not None and found @ task.truths["age"] == pytest.approx(0.0, abs=1e-9)
+    assert found @ truth > 0
+    assert given.true_direction(settings, task, given_hat) is None
+    np.testing.assert_array_equal(given.true_direction(settings, task, []), truth)

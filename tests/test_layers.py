@@ -16,6 +16,7 @@ LAYERS = (
     (
         "ifgan.errors",
         "ifgan.ranges",
+        "ifgan.options",
         "ifgan.backends",
         "ifgan.paths",
         "ifgan.files",

@@ -112,7 +112,10 @@ def test_the_command_measures_the_runs_of_a_sweep_and_refuses_what_is_none(shell
         (("nowhere",), "nowhere holds no boundary"),
         ((str(sweep), "chnge=2"), "there is no option 'chnge'. Choose one of:"),
         ((str(sweep), "steps=a"), "steps must be like"),
-        ((str(sweep), "change=-1"), "change must be in the range [0.01, 10]. Got -1"),
+        ((str(sweep), "change=-1"), "change must be in the range [0.01, 10.0]. Got -1"),
+        ((str(sweep), "steps=nan"), "steps must be in the range [-100.0, 100.0]. Got nan"),
+        ((str(sweep), "classifier=jury"), "classifier has no choice 'jury'"),
+        ((str(sweep), "out=found/evaluation.json"), "out must be a folder. Got the file"),
         ((), "give at least one run directory"),
     ):
         refused = shell.run(*arguments, module="ifgan.evaluate")

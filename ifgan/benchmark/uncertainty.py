@@ -105,7 +105,7 @@ def _problem(latents: Float32, score_N: Float64) -> Problem:
         validation=rows[:0],
         threshold=0.0,
         num_unscored=0,
-        truth=None,
+        truths={},
         centre=np.zeros(latents.shape[1], dtype=np.float32),
         warnings=(),
         latents_provenance={},

@@ -62,6 +62,7 @@ class ReportData:
     layers : the rows of w that an edit moves, "1-15"; None: all.
     channels : of space "s", the styles that the boundary moves, the strongest first.
     conditions : attributes that a step along the boundary leaves alone.
+    slope : change of the distance by a step of 1 along edit.npy; None: edits follow the normal.
     metrics : the content of ``metrics.json``; what is absent or None is left out of the page.
     intervals : low and high end of the 95 % interval of some of them, by name.
     distances : (N,) float64, signed distance of every face to the boundary, in latent units.
@@ -90,6 +91,7 @@ class ReportData:
     layers: str | None = None
     channels: Sequence[Channel] = ()
     conditions: Sequence[str] = ()
+    slope: float | None = None
     score_unit: str = ""
     threshold: float | None = None
     roc: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None

@@ -223,8 +223,8 @@ def verdict(data: ReportData) -> str:
         sentence += f"; these faces fix the direction {within} about {turned(error)}"
     truth = known(data).get("truth_cosine")
     if truth is not None:
-        alone = f" of {data.attribute} alone" if data.conditions else ""
-        sentence += f"; the planted truth{alone} is {degrees(truth)} away"
+        alike = ", given the same," if data.conditions else ""
+        sentence += f"; the planted truth{alike} is {degrees(truth)} away"
     return sentence + "."
 
 

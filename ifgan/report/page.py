@@ -88,7 +88,8 @@ def render(data: ReportData) -> str:
         num_faces=words.count(data.scores.size),
         unseen_scores=summary.outside(data.scores),
         unseen_distances=summary.outside(data.distances),
-        step=f"{np.std(data.distances):.3g}",
+        deviation=f"{np.std(data.distances):.3g}",
+        step=f"{np.std(data.distances) / (data.slope or 1.0):.3g}",
         settings={
             step: {name: _as_text(value) for name, value in options.items()}
             for step, options in data.settings.items()

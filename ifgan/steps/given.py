@@ -14,8 +14,9 @@ from pathlib import Path
 
 from ifgan.boundary import Boundary
 from ifgan.boundary_checks import check_condition
-from ifgan.conditions import by_name, conditioned_plane
+from ifgan.conditions import by_name, conditioned, conditioned_plane
 from ifgan.fits import Hyperplane
+from ifgan.newton import Float64
 from ifgan.problem import Problem
 from ifgan.specs import SvmSettings
 
@@ -53,3 +54,17 @@ def given(plane: Hyperplane, conditions: Sequence[Boundary], *, attribute: str) 
         return plane
     found = conditioned_plane(plane.normal, plane.intercept, by_name(conditions), name=attribute)
     return Hyperplane(found.normal, found.intercept, retained=found.retained)
+
+
+def true_direction(
+    settings: SvmSettings, task: Problem, conditions: Sequence[Boundary]
+) -> Float64 | None:
+    """(D,) unit vector that a fit is after: the truth, given the true conditions.
+
+    None where the generator does not know one of them.
+    """
+    wanted = (settings.attribute, *(condition.attribute for condition in conditions))
+    if not all(name in task.truths for name in wanted):
+        return None
+    own, *others = (task.truths[name] for name in wanted)
+    return conditioned(own, dict(zip(wanted[1:], others, strict=True)), name=wanted[0])[0]

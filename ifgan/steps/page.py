@@ -34,6 +34,7 @@ def report_data(
     roc: tuple[Float64, Float64, Float64] | None,
     channels: Sequence[Channel],
     conditions: Sequence[str],
+    slope: float | None,
     thumbnails: Path,
 ) -> ReportData:
     """Everything on the page."""
@@ -51,6 +52,7 @@ def report_data(
         layers=None if layers is None else f"{layers[0]}-{layers[1] - 1}",
         channels=channels,
         conditions=conditions,
+        slope=slope,
         metrics=metrics,
         intervals=intervals,
         distances=distances,

@@ -11,6 +11,7 @@ import numpy as np
 
 from ifgan import evidence, problem, uncertainty
 from ifgan.blas import one_thread_each
+from ifgan.boundary import Boundary
 from ifgan.files import write_json, write_npz
 from ifgan.fits import FITS, REGRESSIONS, Fit
 from ifgan.intervals import Interval
@@ -49,22 +50,15 @@ def _run(
     fit = _fit_of(settings, task)
     conditions = given.read(settings, task, inputs)
     solution = solve(settings, task, fit, conditions, runtime)
-    metrics, intervals = _metrics(settings, task, solution)
+    truth = given.true_direction(settings, task, conditions)
+    metrics, intervals = _metrics(settings, task, solution, truth)
     if solution.final.retained is not None:
         metrics["cosine_retained"] = solution.final.retained
     roc = evidence.roc(task, solution.trained)
     boundary = record.boundary(
         settings, task, solution.final, c=solution.c, fit=fit, conditions=conditions
     )
-    boundary.write(outputs["boundary"])
-    np.save(outputs["boundary"] / "w_avg.npy", task.centre)
-    write_npz(
-        outputs["boundary"] / "fits.npz",
-        trained=solution.trained.unit,
-        distances=solution.final.distance(task.latents).astype(np.float32),
-        scores=task.scores.astype(np.float32),
-        seeds=task.seeds,
-    )
+    _write_boundary(outputs["boundary"], boundary, task, solution)
     curve = [asdict(point) for point in solution.curve]
     names = [condition.attribute for condition in conditions]
     said = {
@@ -86,6 +80,7 @@ def _run(
         roc=roc,
         channels=boundary.channels[: settings.channels],
         conditions=names,
+        slope=None if boundary.edit is None else boundary.slope(boundary.direction()),
         thumbnails=inputs["thumbnails"],
     )
     outputs["report"].write_text(render(page), encoding="utf-8")
@@ -100,6 +95,19 @@ def _run(
     }
 
 
+def _write_boundary(folder: Path, boundary: Boundary, task: Problem, solution: Solution) -> None:
+    """The boundary, its centre, and what the fits say of every face."""
+    boundary.write(folder)
+    np.save(folder / "w_avg.npy", task.centre)
+    write_npz(
+        folder / "fits.npz",
+        trained=solution.trained.unit,
+        distances=solution.final.distance(task.latents).astype(np.float32),
+        scores=task.scores.astype(np.float32),
+        seeds=task.seeds,
+    )
+
+
 def _fit_of(settings: SvmSettings, task: Problem) -> Fit:
     if task.styles is None:
         return FITS[settings.method]
@@ -108,7 +116,7 @@ def _fit_of(settings: SvmSettings, task: Problem) -> Fit:
 
 
 def _metrics(
-    settings: SvmSettings, task: Problem, solution: Solution
+    settings: SvmSettings, task: Problem, solution: Solution, truth: Float64 | None
 ) -> tuple[dict[str, float | None], dict[str, Interval]]:
     """The scalars of metrics.json, null for what can't be measured; and their intervals."""
     count = len(task.scores)
@@ -123,7 +131,7 @@ def _metrics(
         **ranking.metrics,
         **certain,
         "faces_for_10_degrees": _faces_needed(settings, solution.certain, count),
-        **evidence.truth_cosines(task, solution.final),
+        **evidence.truth_cosines(task, solution.final, truth),
         "c": solution.c,
         "threshold": task.threshold,
         "num_samples": count,

@@ -228,6 +228,11 @@ def main(argv: list[str] | None = None) -> None:
     try:
         if min(arguments.images, arguments.batch) < 1 or arguments.held_out < 2:
             raise UserError("--images and --batch must be at least 1, --held-out at least 2.")
+        if arguments.out.suffix != ".safetensors" or not arguments.out.parent.is_dir():
+            raise UserError(
+                "--out must be named *.safetensors, in an existing directory. Got "
+                f"'{arguments.out}'. Change its name, or create the directory."
+            )
         device = resolve(arguments.device)
         if device.type == "cpu":  # layers are too small to share: threads would only wait
             torch.set_num_threads(1)

@@ -177,6 +177,15 @@ def test_colours_come_from_the_page_alone() -> None:
             assert "<style" not in figure
 
 
+def test_use_is_shown_of_the_vector_that_moves_a_face_by_the_step_of_one_deviation() -> None:
+    data = samples.binary(500)
+    deviation = float(np.std(data.distances))
+    along_normal, along_edit = render(data), render(replace(data, slope=0.5))
+    assert f"w + {deviation:.3g} * normal" in along_normal and "edit.npy" not in along_normal
+    assert "np.load(&#34;edit.npy&#34;)" in along_edit
+    assert f"w + {deviation / 0.5:.3g} * edit" in along_edit and "normal.T" in along_edit
+
+
 @pytest.mark.parametrize(
     ("change", "gone"),
     [

@@ -154,6 +154,16 @@ def test_counts_that_are_none_are_refused(
     assert caught.value.code == 1 and "must be at least" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["net.pt", "nowhere/net.safetensors"])
+def test_a_file_that_could_not_be_written_or_read_is_refused_before_training(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--out", str(tmp_path / name), "--images", "8"])
+    assert caught.value.code == 1 and "--out must be named" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_face_weighs_more_than_what_is_around_it() -> None:
     weight_HH = face_weight()
     assert float(weight_HH.mean()) == pytest.approx(1.0)
