@@ -46,7 +46,7 @@ UNBENT = 30.0
 #: The angle that the number of faces is given for.
 TARGET = 10.0  # degrees
 _MOST_SPLITS = 4
-_ENOUGH = 20_000  # faces that all splits are of together, each of all labelled ones
+_ENOUGH = 10_000  # faces that all splits are of together, each of all labelled ones
 #: Metrics and entries of metrics.json that see sampling error only.
 SAMPLING_ONLY = (
     "error_angle",

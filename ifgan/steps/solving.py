@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ifgan import evidence, problem, uncertainty
+from ifgan import evidence, newton, problem, uncertainty
 from ifgan.boundary import Boundary
 from ifgan.evidence import CurvePoint
 from ifgan.fits import Fit, Hyperplane, choose_c
@@ -69,14 +70,20 @@ def solve(
                 workers=runtime.workers,
                 advance=advance,
             )
-        fitted = _fitting(task, fit, conditions, attribute=settings.attribute, advance=advance)
+        first = fit(task.latents, task.train, task.targets, c)
+        advance(1)
+        conditional = functools.partial(
+            given.given, conditions=conditions, attribute=settings.attribute
+        )
+        fitted = _fitting(task, fit, conditional, start=first.solution, advance=advance)
         costs = [longer * c, uncertainty.UNBENT * longer * c][: 1 + unbent]
         work: list[tuple[Rows, list[float]]] = [
             *((half, costs) for pair in halves for half in pair),
-            *((rows, [c]) for rows in (task.train, whole, *subsets)),
+            *((rows, [c]) for rows in (whole, *subsets)),
         ]
         found = in_threads(fitted, work, workers=runtime.workers)
-    (trained,), (final,), *partial = found[2 * len(halves) :]
+    trained = conditional(first)
+    (final,), *partial = found[2 * len(halves) :]
     points = [
         evidence.measured_point(task, plane, len(rows), full=final, continuous=continuous)
         for (plane,), rows in zip([*partial, [trained]], [*subsets, task.train], strict=True)
@@ -92,20 +99,23 @@ def solve(
 def _fitting(
     task: Problem,
     fit: Fit,
-    conditions: Sequence[Boundary],
+    conditional: Callable[[Hyperplane], Hyperplane],
     *,
-    attribute: str,
+    start: newton.Solution | None,
     advance: Callable[[int], None],
 ) -> Callable[[tuple[Rows, list[float]]], list[Hyperplane]]:
-    """What fits some rows with one C after the other, each fit from where the last ended."""
+    """What fits some rows with one C after the other, each fit from where the last ended.
+
+    The first begins at ``start``, which saves steps and moves no result but in its last bits.
+    """
 
     def fitted(work: tuple[Rows, list[float]]) -> list[Hyperplane]:
         rows, costs = work
-        planes, start = [], None
+        planes, before = [], start
         for c in costs:
-            plane = fit(task.latents, rows, task.targets, c, start)
-            start = plane.solution
-            planes.append(given.given(plane, conditions, attribute=attribute))
+            plane = fit(task.latents, rows, task.targets, c, before)
+            before = plane.solution
+            planes.append(conditional(plane))
             advance(1)
         return planes
 
