@@ -56,20 +56,8 @@ def solve(
     fits = len(settings.c_grid) * settings.folds * searched
     fits += 2 + len(subsets) + 2 * len(halves) * (1 + unbent)
     with runtime.progress.track(fits, "fits") as advance:
-        c = settings.c or 0.0
-        if searched:
-            c = choose_c(
-                fit,
-                task.latents,
-                task.train,
-                task.targets,
-                grid=settings.c_grid,
-                folds=settings.folds,
-                quality=evidence.spearman if continuous else evidence.auroc,
-                rng=folds_rng,
-                workers=runtime.workers,
-                advance=advance,
-            )
+        c = _searched(settings, task, fit, folds_rng, runtime, advance) if searched else settings.c
+        c = c or 0.0
         first = fit(task.latents, task.train, task.targets, c)
         advance(1)
         conditional = functools.partial(
@@ -94,6 +82,29 @@ def solve(
     ]
     certain = uncertainty.measured(task, pairs, longer=longer)
     return Solution(c if task.styles is None else None, trained, final, len(whole), certain, points)
+
+
+def _searched(
+    settings: SvmSettings,
+    task: Problem,
+    fit: Fit,
+    rng: np.random.RandomState,
+    runtime: Runtime,
+    advance: Callable[[int], None],
+) -> float:
+    """C of the grid, by cross-validation on the training rows."""
+    return choose_c(
+        fit,
+        task.latents,
+        task.train,
+        task.targets,
+        grid=settings.c_grid,
+        folds=settings.folds,
+        quality=evidence.spearman if settings.kind == "continuous" else evidence.auroc,
+        rng=rng,
+        workers=runtime.workers,
+        advance=advance,
+    )
 
 
 def _fitting(
