@@ -24,6 +24,7 @@ from ifgan import editing, generators
 from ifgan.boundary import Boundary
 from ifgan.devices import resolve
 from ifgan.editing import Edit, Step
+from ifgan.foreign import centred
 from ifgan.generators.base import Generator, align_rows, truncate
 from ifgan.generators.mixing import draw_w, spread
 from ifgan.graph import sampler_settings
@@ -157,7 +158,8 @@ class LoadedGenerator:
 
         Parameters
         ----------
-        boundary : or where it lies, as ``Boundary.load`` takes it.
+        boundary : or where it lies, as ``Boundary.load`` takes it. Distance 0 of another tool's
+            is that of ``w_avg``.
         latents : seeds; or w, (N, D) or (N, R, D), which is taken as final unless ``psi`` is given;
             for a boundary in Z, z (N, Dz).
         by : step of the final rows, in S of raw styles; to : signed distance instead; a number, or
@@ -184,6 +186,7 @@ class LoadedGenerator:
         if allow_generator is not None:
             boundary = boundary.allowing(generator_digest(allow_generator), name=allow_generator)
         editing.check(self.network, boundary)
+        boundary = centred(boundary, self.w_avg.cpu().numpy())
         edit = Edit(by=by, to=to, layers=layers, row0=row0, channels=channels)
         drawn = not isinstance(latents, Tensor) and np.asarray(latents).dtype.kind in "iu"
         if drawn or boundary.space == "z":
