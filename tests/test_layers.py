@@ -58,6 +58,7 @@ LAYERS = (
         "ifgan.existing",
         "ifgan.faces",
         "ifgan.blas",
+        "ifgan.losses",
         "ifgan.newton",
         "ifgan.fits",
         "ifgan.style_fits",
