@@ -42,6 +42,7 @@ LAYERS = (
         "ifgan.boundary_files",
         "ifgan.conditions",
         "ifgan.edit_vector",
+        "ifgan.foreign",
         "ifgan.progress",
     ),
     (
