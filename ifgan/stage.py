@@ -85,13 +85,13 @@ class Stage:
         """(n, 3, H, H) in [-1, 1] of some seeds, moved along the boundary."""
         generator, z_NDz = self.generator, self._z(seeds)
         if boundary is not None and boundary.space == "z":
-            moved_NRD = editing.edit_z(generator, boundary, z_NDz, Edit(by=by))
+            moved_NRD = editing.edit_z(generator, z_NDz, Edit(boundary=boundary, by=by))
             return generator.synthesis(self._final(moved_NRD)).clamp(-1, 1)
         final_NRD = self._final(generator.mapping(z_NDz))
         if boundary is None:
             return generator.synthesis(final_NRD).clamp(-1, 1)
-        edit = Edit(by=by * self.psi)
-        return editing.render_edit(generator, boundary, final_NRD, edit).clamp(-1, 1)
+        edit = Edit(boundary=boundary, by=by * self.psi)
+        return editing.render_edit(generator, final_NRD, edit).clamp(-1, 1)
 
     def _z(self, seeds: Sequence[int]) -> Tensor:
         z = torch.from_numpy(seeds_to_z(seeds, z_dim=self.generator.z_dim))

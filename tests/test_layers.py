@@ -45,6 +45,7 @@ LAYERS = (
         "ifgan.boundary_files",
         "ifgan.conditions",
         "ifgan.edit_vector",
+        "ifgan.foreign",
         "ifgan.progress",
     ),
     (
@@ -63,6 +64,7 @@ LAYERS = (
         "ifgan.existing",
         "ifgan.faces",
         "ifgan.blas",
+        "ifgan.losses",
         "ifgan.newton",
         "ifgan.fits",
         "ifgan.style_fits",

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ifgan.blas import one_thread_each
 from ifgan.evidence import auroc
 from ifgan.fits import Hyperplane, choose_c, fit_linear, fit_reference, project
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 
 _BLOCK = 16384
 _RATIO = 0.1  # of the reference: the share of faces taken from either end
@@ -63,7 +63,7 @@ def ours(latents: NDArray[np.float32], scores_N: Float64) -> Hyperplane:
         workers=2,
         advance=lambda n: None,
     )
-    return fit_linear(latents, rows, scores_N, c)
+    return fit_linear(latents, rows, scores_N, [c])[0]
 
 
 def reference(latents: NDArray[np.float32], scores_N: Float64) -> Hyperplane:
@@ -74,7 +74,7 @@ def reference(latents: NDArray[np.float32], scores_N: Float64) -> Hyperplane:
     chosen = [
         rng.permutation(side)[: int(ends * 0.7)] for side in (ranking[:ends], ranking[-ends:])
     ]
-    return fit_reference(latents, np.concatenate(chosen), scores_N, 1.0)
+    return fit_reference(latents, np.concatenate(chosen), scores_N, [1.0])[0]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
