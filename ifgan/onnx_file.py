@@ -1,20 +1,12 @@
 """ONNX networks that take images: what their files ask for, checked, and run.
 
-ONNX is the neutral format of trained networks, and a file of it executes nothing but the operators
-of its graph. onnxruntime runs it. Images always go through in groups of one size, the last one
-padded, each group on one thread and several beside each other: so a result depends neither on the
-batch nor on the number of cores. Weights in a second file (``.onnx.data``) are refused: the digest
-of the first would not be theirs.
-
-Source: onnx.ai, IR specification; onnxruntime, InferenceSession and SessionOptions.
+Images always go through in groups of one size, the last one padded, each group on one thread and
+several beside each other: so a result depends neither on the batch nor on the number of cores.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import importlib.util
-import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,17 +17,13 @@ import numpy as np
 
 from ifgan.artifacts import Float32
 from ifgan.errors import UserError
+from ifgan.onnx_session import is_on_gpu, open_session, refusal
 from ifgan.preprocessing import Preprocessing
-
-log = logging.getLogger(__name__)
 
 _GROUP = 8  # images that go through together on a processor
 _GPU_GROUP = 64
 _TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_CUDA = "CUDAExecutionProvider"
 _TOLERANCE = 1e-4  # of the largest value, that an output may change by with its neighbours
-#: Where no file is: weights outside of the file itself are then not found.
-_NOWHERE = "/nonexistent/external-data"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +86,7 @@ class OnnxFile:
             outputs = self.session.run(None, dict(zip(self.inputs, padded, strict=True)))
         except Exception as error:
             size = self.image_size
-            raise _refusal(error, f"{self.option} fails on images of {size} pixels") from error
+            raise refusal(error, f"{self.option} fails on images of {size} pixels") from error
         for output in outputs:
             if np.ndim(output) == 0 or len(output) != self.group:
                 raise UserError(
@@ -157,7 +145,7 @@ def open_onnx(
     UserError
         If onnxruntime is not installed, the file is no such network, or it takes other inputs.
     """
-    session = _session(path, option, gpu)
+    session = open_session(path, option=option, gpu=gpu)
     inputs = session.get_inputs()
     if len(inputs) not in num_inputs:
         raise UserError(
@@ -168,7 +156,7 @@ def open_onnx(
     if len(sizes) > 1 or len({one.type for one in inputs}) > 1:
         raise UserError(f"{option} must take both images alike. Got sizes or types that differ.")
     [size] = sizes
-    on_gpu = session.get_providers()[0] == _CUDA
+    on_gpu = is_on_gpu(session)
     return OnnxFile(
         session=session,
         option=option,
@@ -180,62 +168,9 @@ def open_onnx(
     )
 
 
-def engine(*, gpu: bool) -> str:
-    """What runs networks here, which decides the last bit of a result."""
-    runtime = _onnxruntime("an ONNX network")
-    provider = _CUDA if gpu and _CUDA in runtime.get_available_providers() else "processor"
-    return f"onnxruntime {runtime.__version__}, {provider}"
-
-
 def neighbour(option: str, name: str) -> str:
     """Name of an option beside that which names the file."""
     return f"{option.removesuffix('.path')}.{name}"
-
-
-def _session(path: Path, option: str, gpu: int | None) -> Any:
-    runtime = _onnxruntime(option)
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what fails is raised, and said once
-    options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", _NOWHERE
-    )
-    providers: list[Any] = ["CPUExecutionProvider"]
-    if gpu is not None and _CUDA in runtime.get_available_providers():
-        # TensorFloat-32 has ten bits: results would differ from a processor's in the third digit.
-        providers.insert(0, (_CUDA, {"device_id": gpu, "use_tf32": 0}))
-    elif gpu is not None:
-        _warn_of_the_processor()
-    try:
-        return runtime.InferenceSession(path.read_bytes(), options, providers=providers)
-    except OSError as error:
-        raise UserError(f"{option}: {path} can't be read ({error.strerror}).") from error
-    except Exception as error:
-        if "xternal data" in str(error):
-            raise UserError(
-                f"{option} must hold its weights itself, since its digest stands for them. Got "
-                f"{path.name}, whose weights are in another file. Export it with "
-                "external_data=False."
-            ) from error
-        raise _refusal(error, f"{option}: {path.name} is no ONNX network that runs here") from error
-
-
-def _onnxruntime(what: str) -> Any:
-    if importlib.util.find_spec("onnxruntime") is None:
-        raise UserError(
-            f'{what} needs onnxruntime, which is not installed: pip install "ifgan[onnx]"'
-        )
-    import onnxruntime
-
-    return onnxruntime
-
-
-@functools.cache  # once
-def _warn_of_the_processor() -> None:
-    log.warning(
-        "onnxruntime has no CUDA here, so ONNX networks run on the processor. For a GPU install "
-        "onnxruntime-gpu in place of onnxruntime."
-    )
 
 
 def _image_size(given: Any, preprocessing: Preprocessing, option: str) -> int:
@@ -272,10 +207,3 @@ def _image_size(given: Any, preprocessing: Preprocessing, option: str) -> int:
 def _fixed(axis: object) -> int | None:
     """Length of an axis; None where any will do."""
     return axis if isinstance(axis, int) and axis > 0 else None
-
-
-def _refusal(error: Exception, begins: str) -> UserError:
-    """What onnxruntime raises, as one line; a bug of ours goes on as it is."""
-    if not type(error).__module__.startswith("onnxruntime"):
-        raise error
-    return UserError(f"{begins} ({' '.join(str(error).split())[:200]}).")

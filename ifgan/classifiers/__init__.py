@@ -38,7 +38,7 @@ def engine(settings: ClassifierSettings, *, device: torch.device) -> str:
 
     found = device_class(device)
     if settings.classifier == "onnx":
-        from ifgan import onnx_file
+        from ifgan import onnx_session
 
-        found = f"{found}, {onnx_file.engine(gpu=device.type == 'cuda')}"
+        found = f"{found}, {onnx_session.engine(gpu=device.type == 'cuda')}"
     return found
