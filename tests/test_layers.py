@@ -81,6 +81,7 @@ LAYERS = (
         "ifgan.edit_table",
         "ifgan.edit_summary",
         "ifgan.rescoring",
+        "ifgan.resemblance",
         "ifgan.stage",
     ),
     ("ifgan.steps", "ifgan.report"),
