@@ -71,6 +71,7 @@ LAYERS = (
         "ifgan.classifiers",
         "ifgan.toyfaces",
         "ifgan.editing",
+        "ifgan.population",
         "ifgan.edit_table",
         "ifgan.edit_summary",
         "ifgan.rescoring",
@@ -85,6 +86,7 @@ LAYERS = (
         "ifgan.compose",
         "ifgan.complaints",
         "ifgan.interface",
+        "ifgan.runs",
         "launchers",
     ),
     (
