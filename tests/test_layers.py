@@ -78,6 +78,7 @@ LAYERS = (
         "ifgan.classifiers",
         "ifgan.toyfaces",
         "ifgan.editing",
+        "ifgan.population",
         "ifgan.edit_table",
         "ifgan.edit_summary",
         "ifgan.rescoring",
@@ -93,6 +94,7 @@ LAYERS = (
         "ifgan.compose",
         "ifgan.complaints",
         "ifgan.interface",
+        "ifgan.runs",
         "launchers",
     ),
     (
