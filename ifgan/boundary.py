@@ -85,15 +85,20 @@ class Boundary:
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> Boundary:
+    def load(cls, path: str | Path, *, space: str | None = None) -> Boundary:
         """Read a run directory, a finished svm step's artifacts, or ``boundary.npy`` itself.
+
+        Parameters
+        ----------
+        path : or another tool's ``.npy`` or ``.pt`` file, see ``ifgan.foreign``.
+        space : of another tool's file, "w" or "z", which says nothing of itself.
 
         Raises
         ------
         UserError
-            If there is no boundary, or no ``boundary.json`` that says what it means.
+            If there is no boundary, or its space is not known or another.
         """
-        return cls(**read(path))
+        return cls(**read(path, space=space))
 
     def distance(
         self, latents: Array, *, layers: Layers | None = None, row0: bool | None = None

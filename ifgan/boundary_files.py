@@ -5,6 +5,8 @@ boundary.json    attribute, space, intercept, and where it comes from
 channels.json    of a boundary in S: its strongest styles
 edit.npy         (1, D) float32, unit norm: what a step of 1 adds, where that is not the normal;
                  boundary.json names it, so that it is missed where it was not copied along
+
+Without a boundary.json it is another tool's file: see ``ifgan.foreign``.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan import foreign
 from ifgan.errors import UserError
 from ifgan.files import read_json, write_json
 from ifgan.styles import Channel
@@ -56,18 +59,36 @@ def write(
         write_json(folder / "channels.json", {"channels": ranked})
 
 
-def read(path: str | Path) -> dict[str, Any]:
+def read(path: str | Path, *, space: str | None = None) -> dict[str, Any]:
     """The fields of the boundary in a run directory, a finished svm step's artifacts or a file.
+
+    Parameters
+    ----------
+    space : of a file without a ``boundary.json``; any other says so itself.
 
     Raises
     ------
     UserError
-        If there is no boundary, or no ``boundary.json`` that says what it means.
+        If there is no boundary, or it does not say its space, or says another.
     """
     path = Path(path).expanduser()
     if (path / "boundary" / "boundary.npy").is_file():
         path = path / "boundary"
     normal_file = path / "boundary.npy" if path.is_dir() else path
+    described = normal_file.suffix != ".pt" and normal_file.with_suffix(".json").is_file()
+    if normal_file.is_file() and not described:
+        return foreign.read_boundary(normal_file, space=space)
+    fields = _read(path, normal_file)
+    if space not in (None, fields["space"]):
+        raise UserError(
+            f"space must be left out, or be that of boundary '{fields['attribute']}', which lives "
+            f"in {fields['space'].upper()}. Got {space}."
+        )
+    return fields
+
+
+def _read(path: Path, normal_file: Path) -> dict[str, Any]:
+    """The fields of a boundary of ours; ``path`` is what it is called in messages."""
     try:
         meaning = read_json(normal_file.with_suffix(".json"))
         normal = np.load(normal_file, allow_pickle=False)
@@ -88,8 +109,8 @@ def read(path: str | Path) -> dict[str, Any]:
         }
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise UserError(
-            f"{path} does not hold a boundary ({error}). Give a run directory, or boundary.npy "
-            "beside its boundary.json."
+            f"{path} does not hold a boundary ({error}). Give a run directory, boundary.npy beside "
+            "its boundary.json, or another tool's .npy or .pt file and its space."
         ) from error
     if normal.ndim != 2 or normal.shape[0] != 1 or abs(np.linalg.norm(normal) - 1) > 1e-3:
         raise UserError(

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ifgan.boundary import Boundary
-from ifgan.edit_summary import SELF_SCORED, lines, title
+from ifgan.edit_summary import SELF_SCORED, lines
 from ifgan.edit_table import Row, as_json
 from ifgan.errors import UserError, circumstance
 from ifgan.files import write_json
 from ifgan.options import parse
 from ifgan.ranges import in_range, one_of
+from ifgan.runs import boundaries_at, generator_of, out_folder
 from ifgan.schema import METRICS, Evaluation, check_edits
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Options:
     metric : euclidean: along the normal; covariance: along the population's covariance times the
         normal; own: as the boundary's edits are; several, after commas, compares them.
     change : of the target that boundaries are compared at, in standard deviations of its score.
-    generator : a name or a file; null: toyfaces, where the boundary says so.
+    generator : a name or a file; null: the run's.
     device : auto, cpu or cuda.
     batch_size : faces that are rendered together.
     out : where evaluation.html and evaluation.json go.
@@ -90,9 +90,10 @@ def evaluate(places: Sequence[Path], options: Options) -> list[Row]:
     UserError
         If there are none, they are of several generators, or the judge can't score them.
     """
-    boundaries = _named([found for place in places for found in _boundaries(place)])
-    out = _out(options)
-    stage, rows = _measured(boundaries, options)
+    boundaries = boundaries_at(places)
+    out = out_folder(options.out)
+    source = generator_of(places, [*boundaries.values()], options.generator)
+    stage, rows = _measured(boundaries, options, *source)
     correlations = stage.correlations(boundaries)
     from ifgan.report.edits import EditsData, render_edits
     from ifgan.rescoring import along
@@ -115,17 +116,9 @@ def evaluate(places: Sequence[Path], options: Options) -> list[Row]:
     return rows
 
 
-def _out(options: Options) -> Path:
-    """The folder to write to, made before anything is rendered for it."""
-    out = Path(options.out).expanduser()
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise UserError(f"out must be a folder. Got the file '{out}'. Name another.") from error
-    return out
-
-
-def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage, list[Row]]:
+def _measured(
+    boundaries: dict[str, Boundary], options: Options, name: str, size: Mapping[str, Any]
+) -> tuple[Stage, list[Row]]:
     """The stage, and every boundary's row."""
     from ifgan.interface import load_generator
     from ifgan.progress import Progress
@@ -134,7 +127,6 @@ def _measured(boundaries: dict[str, Boundary], options: Options) -> tuple[Stage,
     from ifgan.toyfaces import load_classifier
 
     first = next(iter(boundaries.values())).provenance
-    name, size = _generator(first, options.generator)
     generator = load_generator(name, device=options.device, **size).network
     judge = load_classifier(options.classifier, device=generator.w_avg.device)
     # Before, at every step, and a few tries at the equal change.
@@ -173,57 +165,6 @@ def _column(boundary: Boundary, judge: Classifier) -> str:
         return boundary.attribute
     own: str = boundary.provenance.get("svm", {}).get("column", boundary.attribute)
     return own
-
-
-def _generator(recorded: Mapping[str, Any], given: str | None) -> tuple[str, dict[str, int]]:
-    """Name or file of the generator, and toyfaces' resolution."""
-    own = recorded.get("generator", {})
-    if given is None and own.get("generator") == "toyfaces":
-        return "toyfaces", {"resolution": int(own["generator_digest"].rpartition("-")[2])}
-    if given is None:
-        raise UserError(
-            "generator must be given, because these boundaries are not of toyfaces. Add "
-            "generator=NAME_OR_FILE, as in generator=stylegan3_r_ffhq."
-        )
-    return given, {}
-
-
-def _boundaries(place: Path) -> Iterator[tuple[Path, Boundary]]:
-    """The boundary of a run, or those of a sweep's jobs."""
-    if place.is_file() or (place / "boundary.npy").is_file():
-        yield place, Boundary.load(place)
-        return
-    jobs = sorted(path.parent for path in place.glob("*/boundary.npy"))
-    if not jobs:
-        raise UserError(
-            f"{place} holds no boundary. Give a run directory, a sweep's, or a boundary.npy."
-        )
-    for job in jobs:
-        yield job, Boundary.load(job)
-
-
-def _named(found: Sequence[tuple[Path, Boundary]]) -> dict[str, Boundary]:
-    """Boundaries by a readable name, which says as much as it takes to tell them apart."""
-    spaces = {boundary.space for _, boundary in found}
-    names = [_title(b, space=len(spaces) > 1) for _, b in found]
-    count = Counter(names)
-    names = [
-        name if count[name] == 1 else f"{name} {b.provenance.get('svm', {}).get('method', '')}"
-        for name, (_, b) in zip(names, found, strict=True)
-    ]
-    count = Counter(names)
-    named = {
-        name if count[name] == 1 else f"{name} ({path})": boundary
-        for name, (path, boundary) in zip(names, found, strict=True)
-    }
-    return named
-
-
-def _title(boundary: Boundary, *, space: bool) -> str:
-    from ifgan.rescoring import conditions_of
-
-    name = title(boundary.attribute, conditions_of(boundary))
-    return f"{name} {boundary.space.upper()}" if space else name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ifgan import intervals
 from ifgan.fits import Hyperplane, project
 from ifgan.intervals import Interval
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.problem import Problem, Rows
 
 #: Shares of the training faces that the learning curve is fitted on.

@@ -26,17 +26,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ifgan.newton import (
-    Float64,
-    Logistic,
-    Loss,
-    Rows,
-    Samples,
-    Solution,
-    SquaredHinge,
-    SquaredInsensitive,
-    solve,
-)
+from ifgan.losses import Float64, Logistic, Loss, SquaredHinge, SquaredInsensitive
+from ifgan.newton import Rows, Samples, Solution, solve
 from ifgan.parallel import in_threads
 
 Float32 = NDArray[np.float32]
@@ -44,6 +35,8 @@ Float32 = NDArray[np.float32]
 #: Cross-validation looks at no more faces than this: the best C hardly moves beyond.
 _CV_SAMPLES = 3000
 _EPSILON = 0.1  # of the regression, in standard deviations of its targets
+_EVERY = 8  # samples of a large fit, of which one is in the fit that it begins with
+_MANY = 4096  # samples of which every eighth are worth fitting first
 _BLOCK = 8192  # latents that are brought to float64 at a time
 
 
@@ -73,16 +66,20 @@ class Hyperplane:
 
 
 class Fit(Protocol):
-    """Fits the samples ``rows`` of (M, D) latents to their (M,) targets."""
+    """Fits the samples ``rows`` of (M, D) latents to their (M,) targets, once for each C.
+
+    Each fit begins where the last ended, the first at ``start``; none depends on it but in its
+    last bits.
+    """
 
     def __call__(
         self,
         latents: Float32,
         rows: Rows,
         targets: Float64,
-        c: float,
+        costs: Sequence[float],
         start: Solution | None = None,
-    ) -> Hyperplane: ...
+    ) -> list[Hyperplane]: ...
 
 
 def project(latents_MD: Float32, directions_DK: Float64, rows: Rows | None = None) -> Float64:
@@ -100,32 +97,34 @@ def fit_linear(
     latents: Float32,
     rows: Rows,
     targets: Float64,
-    c: float,
+    costs: Sequence[float],
     start: Solution | None = None,
     *,
     loss_of: Callable[[Float64], Loss] = SquaredHinge,
-) -> Hyperplane:
+) -> list[Hyperplane]:
     """LinearSVC's squared hinge, or another loss of signs, classes balanced.
 
     Targets above 0 are positive.
     """
+    start = start or _of_every_eighth(fit_linear, latents, rows, targets, costs)
     samples = Samples(latents, rows)
     positive_N = targets[rows] > 0
     share = positive_N.mean()
     loss = loss_of(np.where(positive_N, 1.0, -1.0))
     balance = np.where(positive_N, 0.5 / share, 0.5 / (1 - share))
-    return _hyperplane(samples, solve(samples, loss, c, weights=balance, start=start))
+    solutions = solve(samples, loss, costs, weights=balance, start=start)
+    return [_hyperplane(samples, solution) for solution in solutions]
 
 
 def fit_regression(
     latents: Float32,
     rows: Rows,
     targets: Float64,
-    c: float,
+    costs: Sequence[float],
     start: Solution | None = None,
     *,
     epsilon: float = _EPSILON,
-) -> Hyperplane:
+) -> list[Hyperplane]:
     """LinearSVR's squared loss; distance 0 is where the mean target is 0.
 
     ``epsilon`` is in standard deviations of the targets; 0 is ridge regression.
@@ -133,13 +132,27 @@ def fit_regression(
     The SVR gives the direction. A small C shrinks its slope, which would shift the place where
     it predicts 0, so the intercept comes from the plain regression of targets on projections.
     """
+    start = start or _of_every_eighth(fit_regression, latents, rows, targets, costs)
     samples = Samples(latents, rows)
     targets_N = targets[rows]
     mean, spread = float(targets_N.mean()), float(targets_N.std())
     loss = SquaredInsensitive((targets_N - mean) / spread, epsilon)
-    plane = _hyperplane(samples, solve(samples, loss, c, weights=np.ones(len(rows)), start=start))
-    intercept = where_target_is_zero(latents, rows, targets_N, plane.normal)
-    return Hyperplane(plane.normal, intercept, plane.solution)
+    found = []
+    for solution in solve(samples, loss, costs, weights=np.ones(len(rows)), start=start):
+        normal = _hyperplane(samples, solution).normal
+        intercept = where_target_is_zero(latents, rows, targets_N, normal)
+        found.append(Hyperplane(normal, intercept, solution))
+    return found
+
+
+def _of_every_eighth(
+    fit: Fit, latents: Float32, rows: Rows, targets: Float64, costs: Sequence[float]
+) -> Solution | None:
+    """Where to begin with many samples: at the fit of some of them, which costs little."""
+    some = rows[::_EVERY]
+    if len(rows) < _MANY or not 0 < np.count_nonzero(targets[some] > 0) < len(some):
+        return None
+    return fit(latents, some, targets, [_EVERY * costs[0]])[0].solution
 
 
 def where_target_is_zero(
@@ -152,14 +165,21 @@ def where_target_is_zero(
 
 
 def fit_reference(
-    latents: Float32, rows: Rows, targets: Float64, c: float, start: Solution | None = None
-) -> Hyperplane:
+    latents: Float32,
+    rows: Rows,
+    targets: Float64,
+    costs: Sequence[float],
+    start: Solution | None = None,
+) -> list[Hyperplane]:
     """The reference's SVC with a linear kernel, on latents as they are."""
     from sklearn.svm import SVC
 
-    svc = SVC(kernel="linear", C=c).fit(latents[rows].astype(np.float64), targets[rows] > 0)
-    length = float(np.linalg.norm(svc.coef_[0]))
-    return Hyperplane(svc.coef_[0] / length, float(svc.intercept_[0]) / length)
+    found = []
+    for c in costs:
+        svc = SVC(kernel="linear", C=c).fit(latents[rows].astype(np.float64), targets[rows] > 0)
+        length = float(np.linalg.norm(svc.coef_[0]))
+        found.append(Hyperplane(svc.coef_[0] / length, float(svc.intercept_[0]) / length))
+    return found
 
 
 #: Methods that fit values, not classes.
@@ -208,13 +228,9 @@ def choose_c(
 
     def held_out_qualities(fold: int) -> list[float]:
         train, held_out = order[fold_of != fold], order[fold_of == fold]
-        found, start = [], None
-        for c in candidates:
-            plane = fit(latents, train, targets, c, start)
-            start = plane.solution
-            found.append(quality(plane.distance(latents, held_out), targets[held_out]))
-            advance(1)
-        return found
+        planes = fit(latents, train, targets, candidates)
+        advance(len(candidates))
+        return [quality(plane.distance(latents, held_out), targets[held_out]) for plane in planes]
 
     qualities_KC = np.array(in_threads(held_out_qualities, range(folds), workers=workers))
     means = qualities_KC.mean(axis=0)

@@ -24,6 +24,7 @@ from ifgan import editing, generators
 from ifgan.boundary import Boundary
 from ifgan.devices import resolve
 from ifgan.editing import Edit, Step
+from ifgan.foreign import centred
 from ifgan.generators.base import Generator, align_rows, truncate
 from ifgan.generators.mixing import draw_w, spread
 from ifgan.graph import sampler_settings
@@ -151,6 +152,7 @@ class LoadedGenerator:
         layers: Layers | None = None,
         row0: bool | None = None,
         channels: int | None = None,
+        transforms: Tensor | NDArray[np.floating] | None = None,
         allow_generator: str | None = None,
     ) -> Tensor:
         """Faces moved along a boundary; see ``ifgan.editing`` for units and centre.
@@ -165,8 +167,8 @@ class LoadedGenerator:
         psi, cutoff : truncation before the edit; None: for seeds and z, psi by the convention of
             the weights.
         align : as ``sampler.align``; None: for seeds and z, as the boundary's samples were.
-        layers, row0, channels : what moves, see ``Boundary.move``; with a boundary in Z the rows
-            that take the moved w.
+        layers, row0, channels : what moves, see ``Boundary.move``; in Z what takes the moved w.
+        transforms : (N, 3, 3), of a StyleGAN3's images, see ``editing.render``.
         allow_generator : digest, name or file of this generator, if the boundary is of the one
             that it was fine-tuned from.
 
@@ -184,35 +186,37 @@ class LoadedGenerator:
         if allow_generator is not None:
             boundary = boundary.allowing(generator_digest(allow_generator), name=allow_generator)
         editing.check(self.network, boundary)
-        edit = Edit(by=by, to=to, layers=layers, row0=row0, channels=channels)
+        boundary = centred(boundary, self.w_avg.cpu().numpy())
+        edit = Edit(boundary=boundary, by=by, to=to, layers=layers, row0=row0, channels=channels)
         drawn = not isinstance(latents, Tensor) and np.asarray(latents).dtype.kind in "iu"
         if drawn or boundary.space == "z":
             psi = self.psi if psi is None else psi
             align = boundary.provenance.get("align") if align is None else align
 
         def final(w_NRD: Tensor) -> Tensor:
-            strength = 1.0 if psi is None else psi
-            truncated = self._truncated(w_NRD, strength, cutoff)
-            return align_rows(truncated, self.w_avg, align=_known(align or "none"))
+            w_NRD = self._truncated(w_NRD, 1.0 if psi is None else psi, cutoff)
+            return align_rows(w_NRD, self.w_avg, align=_known(align or "none"))
 
         given: Any = self.seeds_to_z(cast(Sequence[int], latents)) if drawn else latents
-        return self._edited(boundary, given, edit, final=final, drawn=drawn)
+        turned = None if transforms is None else self._here(transforms)
+        return self._edited(edit, given, turned, final=final, drawn=drawn)
 
     def _edited(
         self,
-        boundary: Boundary,
-        given: Any,
         edit: Edit,
+        given: Any,
+        turned_N33: Tensor | None,
         *,
         final: Callable[[Tensor], Tensor],
         drawn: bool,
     ) -> Tensor:
         """In Z the edit comes before the mapping, elsewhere after the truncation."""
-        if boundary.space == "z":
-            moved = editing.edit_z(self.network, boundary, self._here(given), edit)
-            return self.synthesize(final(moved))
+        turned: dict[str, Any] = {"transform_N33": turned_N33}
+        if edit.boundary.space == "z":
+            moved_NRD = final(editing.edit_z(self.network, self._here(given), edit))
+            return editing.render(self.network, moved_NRD, **turned).clamp(-1, 1)
         final_NRD = final(self.z_to_w(given) if drawn else self._all_rows(given))
-        return editing.render_edit(self.network, boundary, final_NRD, edit).clamp(-1, 1)
+        return editing.render_edit(self.network, final_NRD, edit, **turned).clamp(-1, 1)
 
 
 def load_generator(

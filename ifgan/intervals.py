@@ -21,7 +21,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 
 _RESAMPLES = 400
 _QUANTILES = (0.025, 0.975)  # 95 %

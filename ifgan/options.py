@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from ifgan.errors import UserError, choices
 
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 
     Options = TypeVar("Options", bound=DataclassInstance)
 
+_EXAMPLES = {bool: "true or false", int: "a whole number", float: "a number"}
+
 
 def parse(arguments: Sequence[str], options: type[Options]) -> tuple[list[Path], Options]:
     """Places and options of a command line.
 
     Parameters
     ----------
-    options : a dataclass whose fields all have defaults, which say what a value must be like.
+    options : a dataclass whose fields all have defaults; their types say what a value must be.
 
     Raises
     ------
@@ -28,6 +31,7 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[list[Path],
         On an unknown option, or a value that is not allowed.
     """
     fields = {field.name: field for field in dataclasses.fields(options)}
+    hints = get_type_hints(options)
     places, given = [], {}
     for argument in arguments:
         name, separator, value = argument.partition("=")
@@ -36,16 +40,22 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[list[Path],
         elif name not in fields:
             raise UserError(f"there is no option '{name}'. {choices(fields, name)}")
         else:
-            given[name] = _value(name, value, fields[name].default)
+            given[name] = _value(name, value, hints[name], fields[name].default)
     return places, options(**given)
 
 
-def _value(name: str, text: str, default: object) -> Any:
+def _value(name: str, text: str, hint: Any, default: object) -> Any:
+    """A value of a type such as ``float | None``, where null is None."""
+    kinds = (hint,) if get_origin(hint) is tuple else get_args(hint) or (hint,)
+    if NoneType in kinds and text == "null":
+        return None
+    kind = kinds[0]
     try:
-        if isinstance(default, tuple):
+        if get_origin(kind) is tuple:
             return tuple(float(part) for part in text.strip("[]()").split(","))
-        if isinstance(default, int):
-            return int(text)
-        return float(text) if isinstance(default, float) else text
-    except ValueError as error:
-        raise UserError(f"{name} must be like {default}. Got '{text}'.") from error
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError) as error:
+        like = f"like {default}" if kind is not bool and default is not None else ""
+        raise UserError(f"{name} must be {like or _EXAMPLES[kind]}. Got '{text}'.") from error

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ifgan.artifacts import Latents, ScoreColumn, Scores
 from ifgan.errors import UserError, choices
 from ifgan.fits import Float32, otsu
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.spaces import in_space, styles_of
 from ifgan.specs import SvmSettings
 from ifgan.style_fits import Styles

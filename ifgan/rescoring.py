@@ -17,7 +17,8 @@ from ifgan.boundary import Boundary
 from ifgan.edit_table import Row, Step, effects
 from ifgan.edit_vector import steepest
 from ifgan.errors import UserError, choices
-from ifgan.stage import POPULATION, Stage
+from ifgan.population import sigma
+from ifgan.stage import Stage
 
 _TRIES = 6  # at the equal change: each halves what is left of the error, or better
 _NEAR = 0.01  # share of the wanted change that it may be missed by
@@ -51,7 +52,7 @@ def measure(
     at = _judged(stage, boundary, column)
     moved = along(stage, boundary, metric)
     direction_D = moved.direction()
-    scale = _sigma(stage, boundary) / boundary.slope(direction_D)
+    scale = sigma(stage.generator, boundary) / boundary.slope(direction_D)
     population = stage.population(boundary.space)
     length = population.length(direction_D) if population else None
 
@@ -121,19 +122,6 @@ def along(stage: Stage, boundary: Boundary, metric: str) -> Boundary:
         return dataclasses.replace(boundary, edit=None)
     unit_D = steepest(population.latents_PD, boundary.normal[0]).astype(np.float32)
     return dataclasses.replace(boundary, edit=unit_D[None])
-
-
-def _sigma(stage: Stage, boundary: Boundary) -> float:
-    """The standard deviation of the population's distance."""
-    recorded = boundary.provenance.get("population", {}).get("standard_deviation")
-    if recorded is None:
-        if boundary.space == "s":
-            raise UserError(
-                f"boundary '{boundary.attribute}' in S does not say how its population varies "
-                "(population of boundary.json). Fit it again."
-            )
-        recorded = boundary.distance(stage.latents(POPULATION, boundary.space)).std()
-    return float(recorded)
 
 
 def _equal_change(

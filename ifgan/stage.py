@@ -27,10 +27,9 @@ from ifgan.edit_table import Pair, Population, Step, correlations
 from ifgan.editing import Edit
 from ifgan.generators.base import Generator, KnowsTruth, align_rows, truncate
 from ifgan.images import resize, shrink, to_uint8
-from ifgan.seeds import normalise_z, seeds_to_z
+from ifgan.population import POPULATION, latents
+from ifgan.seeds import seeds_to_z
 
-#: Seeds of the fixed sample that says what the population is; far from what runs draw.
-POPULATION = range(4_100_000_000, 4_100_008_192)
 _SHOWN = 8  # faces before and after
 _THUMBNAIL_SIZE = 128
 
@@ -85,13 +84,13 @@ class Stage:
         """(n, 3, H, H) in [-1, 1] of some seeds, moved along the boundary."""
         generator, z_NDz = self.generator, self._z(seeds)
         if boundary is not None and boundary.space == "z":
-            moved_NRD = editing.edit_z(generator, boundary, z_NDz, Edit(by=by))
+            moved_NRD = editing.edit_z(generator, z_NDz, Edit(boundary=boundary, by=by))
             return generator.synthesis(self._final(moved_NRD)).clamp(-1, 1)
         final_NRD = self._final(generator.mapping(z_NDz))
         if boundary is None:
             return generator.synthesis(final_NRD).clamp(-1, 1)
-        edit = Edit(by=by * self.psi)
-        return editing.render_edit(generator, boundary, final_NRD, edit).clamp(-1, 1)
+        edit = Edit(boundary=boundary, by=by * self.psi)
+        return editing.render_edit(generator, final_NRD, edit).clamp(-1, 1)
 
     def _z(self, seeds: Sequence[int]) -> Tensor:
         z = torch.from_numpy(seeds_to_z(seeds, z_dim=self.generator.z_dim))
@@ -102,15 +101,9 @@ class Stage:
         truncated = truncate(w_NRD, w_avg, psi=self.psi, cutoff=self.cutoff)
         return align_rows(truncated, w_avg, align=self.align)
 
-    @torch.inference_mode()
     def latents(self, seeds: Sequence[int], space: str) -> Float32:
         """(n, D) of some seeds in Z or W, untruncated."""
-        z_NDz = seeds_to_z(seeds, z_dim=self.generator.z_dim)
-        if space == "z":
-            return normalise_z(z_NDz)
-        z = torch.from_numpy(z_NDz).to(self.generator.w_avg.device)
-        w: Float32 = self.generator.mapping(z)[:, 0].cpu().numpy()
-        return w
+        return latents(self.generator, seeds, space)
 
     @functools.cache  # noqa: B019  (a stage lives as long as its populations)
     def population(self, space: str) -> Population | None:

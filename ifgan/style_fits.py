@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 from ifgan.errors import UserError
 from ifgan.fits import Float32, Hyperplane, where_target_is_zero
 from ifgan.layers import RowGroup
-from ifgan.newton import Float64, Rows, Samples, Solution
+from ifgan.losses import Float64
+from ifgan.newton import Rows, Samples, Solution
 from ifgan.styles import Channel, StyleMaps, place_of_style, rows_of_styles
 
 #: Entries of channels.json: those of the normal, and the next ones to try.
@@ -123,9 +124,12 @@ class StyleFit:
         latents: Float32,
         rows: Rows,
         targets: Float64,
-        c: float,
+        costs: Sequence[float],
         start: Solution | None = None,
-    ) -> Hyperplane:
+    ) -> list[Hyperplane]:
+        return [self._fitted(latents, rows, targets)] * len(costs)
+
+    def _fitted(self, latents: Float32, rows: Rows, targets: Float64) -> Hyperplane:
         effect_S, moments = self._effects(latents, rows, targets)
         direction_S = np.zeros(len(effect_S))
         kept = self._ranking(effect_S)[: self.channels]

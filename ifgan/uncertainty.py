@@ -38,7 +38,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ifgan.fits import Hyperplane, project
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.problem import Problem, Rows
 
 #: C of the fits that are hardly regularised, as a multiple of that of the halves.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -56,13 +55,11 @@ def test_true_directions_are_reached(swept: tuple[Shell, Cost]) -> None:
 def test_five_attributes_cost_little_more_than_one(
     swept: tuple[Shell, Cost], tmp_path: Path
 ) -> None:
-    """At most 1.3 times, waited for; where others keep the processors busy, in work at most 1.6.
+    """At most 1.3 times, in what is waited for or in what the processors work.
 
-    Fits run side by side, so that work grows by more than waiting. Faces rendered again for each
-    attribute would be beyond either.
+    Other tests on the same processors make either grow, seldom alike. Faces rendered again for
+    each attribute would be far beyond both.
     """
     _, five = swept
     one = _cost(Shell(tmp_path))
-    is_busy = os.getloadavg()[0] > (os.cpu_count() or 1) + 0.5
-    assert five.worked / one.worked <= 1.6, (five, one)
-    assert is_busy or five.waited / one.waited <= 1.3, (five, one)
+    assert min(five.worked / one.worked, five.waited / one.waited) <= 1.3, (five, one)

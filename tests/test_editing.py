@@ -11,10 +11,13 @@ import pytest
 import torch
 
 import ifgan
+from ifgan import editing
 from ifgan.boundary import Boundary
+from ifgan.editing import Edit
 from ifgan.errors import UserError
 from ifgan.generators.base import truncate
 from ifgan.interface import LoadedGenerator
+from ifgan.seeds import normalise_z
 from ifgan.styles import Channel, rows_of_styles
 from tests import small_network
 
@@ -177,3 +180,87 @@ def test_other_rows_and_options_are_refused(generator: LoadedGenerator) -> None:
     ):
         with pytest.raises(UserError, match=said):
             generator.edit(boundary, SEEDS, **options)  # type: ignore[arg-type]
+
+
+def test_two_edits_add_up(generator: LoadedGenerator) -> None:
+    """In W on the rows that each of them moves; in Z before the mapping."""
+    network = generator.network
+    one = boundary_of(generator, "w", edit_rows=[0, 4])
+    turned = np.roll(one.normal, 5, axis=1)
+    other = dataclasses.replace(one, normal=turned, provenance={"edit_rows": [2, 10]})
+    final = generator.z_to_w(generator.seeds_to_z(SEEDS), psi=0.7)
+    expected = final.clone()
+    expected[:, :4] += 2.0 * torch.from_numpy(one.normal)
+    expected[:, 2:] -= torch.from_numpy(turned)
+    edits = Edit(boundary=one, by=2.0), Edit(boundary=other, by=-1.0)
+    both = editing.render_edit(network, final, *edits)
+    torch.testing.assert_close(both, network.synthesis(expected), rtol=0, atol=1e-4)
+
+    z = torch.from_numpy(normalise_z(generator.seeds_to_z(SEEDS).numpy()))
+    one, other = (dataclasses.replace(boundary, space="z") for boundary in (one, other))
+    edits = Edit(boundary=one, by=2.0), Edit(boundary=other, by=-1.0)
+    moved = editing.edit_z(network, z, *edits)
+    first, second = 2.0 * torch.from_numpy(one.normal), -torch.from_numpy(turned)
+    for rows, step in (([0, 1], first), ([2, 3], first + second), ([4, 9], second)):
+        alone = network.mapping(z + step)
+        torch.testing.assert_close(moved[:, rows], alone[:, rows], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("space", ["z", "w"])
+def test_a_change_of_the_distance_is_the_step_that_brings_it_about(
+    generator: LoadedGenerator, space: str
+) -> None:
+    boundary = boundary_of(generator, space)
+    final = generator.z_to_w(generator.seeds_to_z(SEEDS), psi=0.5)
+    if space == "w":
+        edit = Edit(boundary=boundary, change=3.0)
+        at_N, slope = editing.distance(generator.network, edit, final)
+        assert slope == pytest.approx(2.0, rel=1e-6)  # the faces of the fit had a psi of 0.5
+        moved = editing.render_edit(generator.network, final, edit)
+        by_hand = generator.edit(boundary, final, to=at_N + 3.0)
+        torch.testing.assert_close(moved.clamp(-1, 1), by_hand, rtol=0, atol=1e-5)
+        return
+    z = generator.seeds_to_z(SEEDS)
+    moved = editing.edit_z(generator.network, z, Edit(boundary=boundary, change=3.0))
+    by_hand = editing.edit_z(generator.network, z, Edit(boundary=boundary, by=3.0))
+    torch.testing.assert_close(moved, by_hand, rtol=0, atol=1e-5)
+
+
+def test_a_step_of_zero_in_z_gives_the_faces_as_sampled_to_the_bit(
+    generator: LoadedGenerator,
+) -> None:
+    boundary = boundary_of(generator, "z")
+    edited = generator.edit(boundary, SEEDS, by=np.array([0.0, 1.0, 0.0]))
+    sampled = generator.sample(SEEDS)
+    assert torch.equal(edited[::2], sampled[::2])
+    assert not torch.allclose(edited[1], sampled[1], atol=1e-2)
+
+
+def test_each_face_is_turned_by_its_own_transform(tmp_path: Path) -> None:
+    small_network.write(tmp_path / "net.safetensors")
+    own = ifgan.load_generator(str(tmp_path / "net.safetensors"), device="cpu")
+    boundary = Boundary.load(_direction(tmp_path, 512), space="w")
+    w = own.z_to_w(own.seeds_to_z(SEEDS), psi=0.7)
+    transforms = np.stack([np.eye(3)] * len(SEEDS))
+    transforms[1, :2, 2] = 0.2, -0.1
+    transforms[2, :2, :2] = [[0.0, -1.0], [1.0, 0.0]]
+    edited = own.edit(boundary, w, by=1.0, transforms=transforms)
+    plain = own.edit(boundary, w, by=1.0)
+    torch.testing.assert_close(edited[0], plain[0], rtol=0, atol=1e-5)
+    for k in (1, 2):
+        alone = own.edit(boundary, w[[k]], by=1.0, transforms=transforms[[k]])
+        assert torch.equal(alone[0], edited[k])
+        assert not torch.allclose(edited[k], plain[k], atol=1e-2)
+    with pytest.raises(UserError, match=r"transforms must have shape \(3, 3, 3\).*Got \(2, 3, 3\)"):
+        own.edit(boundary, w, by=1.0, transforms=transforms[:2])
+
+
+def test_only_a_stylegan3_takes_transforms(generator: LoadedGenerator, tmp_path: Path) -> None:
+    boundary = Boundary.load(_direction(tmp_path, 32), space="w")
+    with pytest.raises(UserError, match=r"of a StyleGAN3; stylegan2 can't\. Leave"):
+        generator.edit(boundary, SEEDS, by=1.0, transforms=np.stack([np.eye(3)] * 3))
+
+
+def _direction(folder: Path, dimensions: int) -> Path:
+    np.save(folder / "age.npy", np.random.RandomState(1).randn(dimensions))
+    return folder / "age.npy"

@@ -95,7 +95,7 @@ def test_reference_protocol_is_reproduced_exactly(tmp_path: Path) -> None:
 def test_linear_solves_scikit_learns_linear_svc(c: float) -> None:
     latents, scores, _ = planted.world(2000, offset=1.0)
     latents32 = latents.astype(np.float32)
-    plane = fits.fit_linear(latents32, np.arange(2000), scores, c)
+    [plane] = fits.fit_linear(latents32, np.arange(2000), scores, [c])
     centred = latents32.astype(np.float64) - latents32.mean(axis=0, dtype=np.float64)
     scaled = centred / np.sqrt((centred**2).mean())
     svc = LinearSVC(
@@ -109,7 +109,7 @@ def test_linear_solves_scikit_learns_linear_svc(c: float) -> None:
 def test_regression_solves_scikit_learns_linear_svr(c: float) -> None:
     latents, scores, _ = planted.world(2000, offset=1.0)
     latents32 = latents.astype(np.float32)
-    plane = fits.fit_regression(latents32, np.arange(2000), scores, c)
+    [plane] = fits.fit_regression(latents32, np.arange(2000), scores, [c])
     centred = latents32.astype(np.float64) - latents32.mean(axis=0, dtype=np.float64)
     svr = LinearSVR(
         C=c,
@@ -133,20 +133,38 @@ def test_ridge_and_logistic_solve_scikit_learns(c: float) -> None:
     ridge = Ridge(alpha=0.5 / c).fit(scaled, (scores - scores.mean()) / scores.std())
     logistic = LogisticRegression(C=c, class_weight="balanced", tol=1e-10, max_iter=10_000)
     logistic.fit(scaled, scores > 0)
-    assert _angle(fits.FITS["ridge"](latents32, rows, scores, c).normal, ridge.coef_) < 0.01
-    plane = fits.FITS["logistic"](latents32, rows, scores, c)
+    [plane] = fits.FITS["ridge"](latents32, rows, scores, [c])
+    assert _angle(plane.normal, ridge.coef_) < 0.01
+    [plane] = fits.FITS["logistic"](latents32, rows, scores, [c])
     assert _angle(plane.normal, logistic.coef_[0]) < 0.01
     assert ((plane.distance(latents32) > 0) == logistic.predict(scaled)).mean() > 0.999
+
+
+@pytest.mark.parametrize("c", [1e2, 1e5, 1e8])
+def test_a_fit_ends_however_large_c_is(c: float) -> None:
+    """Nearly as many dimensions as samples, most of which hardly vary: rounding is no obstacle."""
+    rng = np.random.RandomState(0)
+    latents = (rng.randn(600, 512) * np.exp(-np.arange(512) / 60)).astype(np.float32)
+    scores = latents @ rng.randn(512) + 0.1 * rng.randn(600)
+    rows, sign = np.arange(600), np.where(scores > 0, 1.0, -1.0)
+    [plane] = fits.fit_linear(latents, rows, scores, [c])
+    assert plane.solution is not None
+    values = newton.Samples(latents, rows).scaled(rows) @ plane.solution.coefficients
+    losing = np.maximum(0.0, 1.0 - sign * (values + plane.solution.intercept))
+    share = (scores > 0).mean()
+    pulls = 2 * c * np.where(scores > 0, 0.5 / share, 0.5 / (1 - share)) * sign * losing
+    gradient = plane.solution.coefficients - pulls @ newton.Samples(latents, rows).scaled(rows)
+    assert np.linalg.norm(gradient) < 1e-6 * c * np.sqrt(600)
 
 
 def test_a_fit_does_not_depend_on_where_it_starts() -> None:
     latents, scores, _ = planted.world(3000)
     latents32, rows = latents.astype(np.float32), np.arange(3000)
-    elsewhere = fits.fit_linear(latents32, rows[::2], scores, 1.0)
-    cold = fits.fit_linear(latents32, rows, scores, 1e-3)
-    warm = fits.fit_linear(latents32, rows, scores, 1e-3, elsewhere.solution)
+    [elsewhere] = fits.fit_linear(latents32, rows[::2], scores, [1.0])
+    [cold] = fits.fit_linear(latents32, rows, scores, [1e-3])
+    _, warm = fits.fit_linear(latents32, rows, scores, [3.0, 1e-3], elsewhere.solution)
     np.testing.assert_allclose(cold.normal, warm.normal, atol=1e-12)
-    assert cold.intercept == pytest.approx(warm.intercept, abs=1e-10)
+    assert cold.intercept == pytest.approx(warm.intercept, abs=1e-9)
 
 
 def test_samples_streamed_from_disk_give_the_bits_of_those_in_memory(
@@ -155,9 +173,9 @@ def test_samples_streamed_from_disk_give_the_bits_of_those_in_memory(
     latents, scores, _ = planted.world(9000)
     np.save(tmp_path / "w.npy", latents.astype(np.float32))
     streamed_from = np.load(tmp_path / "w.npy", mmap_mode="r")
-    kept = fits.fit_linear(latents.astype(np.float32), np.arange(9000), scores, 1e-3)
+    [kept] = fits.fit_linear(latents.astype(np.float32), np.arange(9000), scores, [1e-3])
     monkeypatch.setattr(newton, "_KEPT", 0)
-    streamed = fits.fit_linear(streamed_from, np.arange(9000), scores, 1e-3)
+    [streamed] = fits.fit_linear(streamed_from, np.arange(9000), scores, [1e-3])
     assert kept.normal.tobytes() == streamed.normal.tobytes()
     assert kept.intercept == streamed.intercept
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from ifgan.evidence import auroc, spearman
 from ifgan.fits import FITS, Float32, Hyperplane, choose_c, fit_reference
-from ifgan.newton import Float64, Rows, Samples
+from ifgan.losses import Float64
+from ifgan.newton import Rows, Samples
 from ifgan.schema import Svm
 
 #: Of the tuned reference: shares of the faces from either end, and C for latents of unit scale.
@@ -51,7 +52,7 @@ def reference(
     top, bottom = ends(scores_N, ratio, rng)
     targets_N = np.zeros(len(scores_N))
     targets_N[top], targets_N[bottom] = 1.0, -1.0
-    return fit_reference(latents, np.concatenate([top, bottom]), targets_N, c)
+    return fit_reference(latents, np.concatenate([top, bottom]), targets_N, [c])[0]
 
 
 def tuned(latents: Float32, scores_N: Float64, rng: np.random.RandomState) -> list[Tuned]:
@@ -108,4 +109,4 @@ def ours(
         workers=workers,
         advance=lambda n: None,
     )
-    return fit(latents, rows, targets_N, c)
+    return fit(latents, rows, targets_N, [c])[0]

@@ -40,7 +40,7 @@ import numpy as np
 from ifgan.benchmark import contestants, toy_worlds, whitening, worlds
 from ifgan.benchmark.worlds import World, cosines
 from ifgan.blas import one_thread_each
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.parallel import in_threads
 
 SIZES = (500, 1000, 2000, 5000, 10_000, 20_000)

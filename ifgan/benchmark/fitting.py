@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ifgan.benchmark import contestants
 from ifgan.blas import one_thread_each
 from ifgan.fits import Hyperplane, project
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 
 _BLOCK = 16384
 _RATIO = 0.1  # of the reference: the share of faces taken from either end

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ifgan.benchmark.worlds import World
 from ifgan.fits import Float32, project
 from ifgan.images import from_uint8, to_uint8
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.parallel import in_threads
 from ifgan.seeds import normalise_z, seeds_to_z
 from ifgan.toyfaces.classifiers import load_classifier

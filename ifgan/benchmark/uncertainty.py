@@ -19,7 +19,7 @@ from ifgan import evidence, uncertainty
 from ifgan.artifacts import ScoreColumn
 from ifgan.blas import one_thread_each
 from ifgan.fits import Float32, Hyperplane, choose_c, fit_linear, project
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.parallel import in_threads
 from ifgan.problem import Problem, Rows
 
@@ -60,16 +60,14 @@ def trial(world: str, count: int, dimensions: int, seed: int) -> Trial:
         workers=1,
         advance=lambda n: None,
     )
-    final = fit_linear(problem.latents, problem.train, score_N, c)
+    (final,) = fit_linear(problem.latents, problem.train, score_N, [c])
+    costs = [2 * c, 2 * c * uncertainty.UNBENT]
 
-    def fits(rows: Rows, cost: float) -> Hyperplane:
-        return fit_linear(problem.latents, rows, score_N, cost, final.solution)
+    def fits(rows: Rows) -> list[Hyperplane]:
+        return fit_linear(problem.latents, rows, score_N, costs, final.solution)
 
     pairs = [
-        uncertainty.Halves(
-            (fits(one, 2 * c), fits(other, 2 * c)),
-            (fits(one, 2 * c * uncertainty.UNBENT), fits(other, 2 * c * uncertainty.UNBENT)),
-        )
+        uncertainty.Halves(*zip(fits(one), fits(other), strict=True))
         for one, other in uncertainty.splits(problem, rng)
     ]
     reported = uncertainty.measured(problem, pairs, longer=2).error_angle

@@ -14,7 +14,7 @@ import numpy as np
 
 from ifgan.benchmark import contestants
 from ifgan.benchmark.worlds import World, cosines
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.parallel import in_threads
 
 SIZES = (1000, 4000)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ifgan.edit_vector import beside, steepest
 from ifgan.fits import Float32, project
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 
 SPACES = ("z", "w2", "w8")
 DIMENSIONS = 512

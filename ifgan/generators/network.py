@@ -112,20 +112,29 @@ class NetworkGenerator:
         return torch.cat([in_groups(a, w_NRD[:, row]) for _, row, a in self._affines()], dim=1)
 
     def _in_parts(
-        self, styles_NS: Tensor, render: Callable[[tuple[Tensor, ...]], Tensor]
+        self, styles_NS: Tensor, render: Callable[..., Tensor], *beside: Tensor
     ) -> Tensor:
-        """Images of styles: ``render`` of the styles of each layer, so many samples at a time."""
-        styles_NS = styles_NS.to(self.w_avg.device, torch.float32)
+        """Images of styles: ``render`` of the styles of each layer, so many samples at a time.
+
+        ``render`` is given a tuple, and after it the same samples of (N, …) tensors ``beside``.
+        """
+        given = [tensor.to(self.w_avg.device, torch.float32) for tensor in (styles_NS, *beside)]
         channels = [layer.channels for layer in self.style_layers]
-        size = together(styles_NS.device, self.img_resolution)
+        size = together(self.w_avg.device, self.img_resolution)
         images = []
-        with _exact(styles_NS.device):
-            for part_NS in torch.split(styles_NS, size):
-                count = len(part_NS)
-                if 0 < count < size:
-                    part_NS = torch.cat([part_NS, part_NS[-1:].expand(size - count, -1)])
-                images.append(render(torch.split(part_NS, channels, dim=1))[:count])
+        with _exact(self.w_avg.device):
+            for parts in zip(*(torch.split(tensor, size) for tensor in given), strict=True):
+                part_NS, *others = (_filled(part, size) for part in parts)
+                image_NCHW = render(torch.split(part_NS, channels, dim=1), *others)
+                images.append(image_NCHW[: len(parts[0])])
         return torch.cat(images)
+
+
+def _filled(part: Tensor, size: int) -> Tensor:
+    """The last samples of some, as many as there are in every group; none stay none."""
+    if 0 < len(part) < size:
+        part = torch.cat([part, part[-1:].expand(size - len(part), *part.shape[1:])])
+    return part
 
 
 def together(device: torch.device, resolution: int) -> int:

@@ -10,7 +10,6 @@ Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H
 
 from __future__ import annotations
 
-import functools
 import math
 
 import torch
@@ -104,8 +103,9 @@ class StyleGAN3(NetworkGenerator):
         Parameters
         ----------
         w_NRD : (N, R, D) float32 tensor.
-        transform_33 : (3, 3) rotation and translation of the image in units of its side, as the
-            inverse transform (image coordinates to the network's); None: the stored one.
+        transform_33 : (3, 3), or (N, 3, 3) for each its own: rotation and translation of the image
+            in units of its side, as the inverse transform (image coordinates to the network's);
+            None: the stored one.
 
         Returns
         -------
@@ -116,12 +116,13 @@ class StyleGAN3(NetworkGenerator):
     @torch.inference_mode()
     def render_styles(self, styles_NS: Tensor, *, transform_33: Tensor | None = None) -> Tensor:
         """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
-        if transform_33 is not None:
-            transform_33 = transform_33.to(self.w_avg.device, torch.float32)
-        render = functools.partial(
-            self.network.synthesis.render, transform_33=transform_33, half=self.half
-        )
-        return self._in_parts(styles_NS, render)
+
+        def render(styles: tuple[Tensor, ...], transform_N33: Tensor | None = None) -> Tensor:
+            return self.network.synthesis.render(styles, transform_33=transform_N33, half=self.half)
+
+        if transform_33 is None:
+            return self._in_parts(styles_NS, render)
+        return self._in_parts(styles_NS, render, transform_33.expand(len(styles_NS), 3, 3))
 
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         return self.network.synthesis.affines()

@@ -203,7 +203,7 @@ class SynthesisNetwork(nn.Module):
     def forward(
         self, w_NRD: Tensor, *, transform_33: Tensor | None = None, half: torch.dtype | None = None
     ) -> Tensor:
-        """Render; ``transform_33`` replaces the stored user transform."""
+        """Render; ``transform_33``, also (N, 3, 3), replaces the stored user transform."""
         styles = [in_groups(affine, w_NRD[:, row]) for _, row, affine in self.affines()]
         return self.render(styles, transform_33=transform_33, half=half)
 

@@ -16,7 +16,7 @@ from ifgan.boundary import Boundary
 from ifgan.boundary_checks import check_condition
 from ifgan.conditions import by_name, conditioned, conditioned_plane
 from ifgan.fits import Hyperplane
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.problem import Problem
 from ifgan.specs import SvmSettings
 

@@ -13,7 +13,7 @@ from ifgan.artifacts import read_shard
 from ifgan.evidence import CurvePoint
 from ifgan.fits import REGRESSIONS
 from ifgan.intervals import Interval
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.problem import Problem
 from ifgan.reach import edit_rows
 from ifgan.report import Face, LearningPoint, ReportData

@@ -58,7 +58,7 @@ def solve(
     with runtime.progress.track(fits, "fits") as advance:
         c = _searched(settings, task, fit, folds_rng, runtime, advance) if searched else settings.c
         c = c or 0.0
-        first = fit(task.latents, task.train, task.targets, c)
+        (first,) = fit(task.latents, task.train, task.targets, [c])
         advance(1)
         conditional = functools.partial(
             given.given, conditions=conditions, attribute=settings.attribute
@@ -115,19 +115,12 @@ def _fitting(
     start: newton.Solution | None,
     advance: Callable[[int], None],
 ) -> Callable[[tuple[Rows, list[float]]], list[Hyperplane]]:
-    """What fits some rows with one C after the other, each fit from where the last ended.
-
-    The first begins at ``start``, which saves steps and moves no result but in its last bits.
-    """
+    """What fits some rows with one C after the other, from ``start`` on."""
 
     def fitted(work: tuple[Rows, list[float]]) -> list[Hyperplane]:
         rows, costs = work
-        planes, before = [], start
-        for c in costs:
-            plane = fit(task.latents, rows, task.targets, c, before)
-            before = plane.solution
-            planes.append(conditional(plane))
-            advance(1)
-        return planes
+        planes = fit(task.latents, rows, task.targets, costs, start)
+        advance(len(costs))
+        return [conditional(plane) for plane in planes]
 
     return fitted

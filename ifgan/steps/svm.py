@@ -15,7 +15,7 @@ from ifgan.boundary import Boundary
 from ifgan.files import write_json, write_npz
 from ifgan.fits import FITS, REGRESSIONS, Fit
 from ifgan.intervals import Interval
-from ifgan.newton import Float64
+from ifgan.losses import Float64
 from ifgan.problem import Problem
 from ifgan.report import render
 from ifgan.runtime import Runtime
