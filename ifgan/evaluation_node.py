@@ -45,6 +45,10 @@ def evaluation_node(config: Config, identities: Identities, fit: Node) -> Node |
             f"{sampler.seed + sampler.num_samples - 1}. Got {evaluation.seed}, for "
             f"{evaluation.num_samples} faces."
         )
+    networks = {
+        f"{name}_input": network.preprocessing.as_text()
+        for name, network in evaluation.networks().items()
+    }
     drawn = sampler_settings(config, identities.generator_digest)
     settings = EvaluationSettings(
         generator=drawn.generator,
@@ -63,8 +67,10 @@ def evaluation_node(config: Config, identities: Identities, fit: Node) -> Node |
         seed=evaluation.seed,
         steps=[float(step) for step in evaluation.steps],
         change=evaluation.change,
+        **networks,
     )
     sources: dict[str, Output | File] = {"boundary": Output(fit, "boundary")}
+    sources.update(identities.measured)
     if identities.generator_file:
         sources["weights"] = identities.generator_file
     return Node("evaluation", settings, sources)
