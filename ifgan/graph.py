@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -122,6 +122,7 @@ class Identities:
     columns : what the classifier scores.
     judge_digest : of evaluation.classifier; None without an evaluation.
     judged : what that scores.
+    measured : files of the networks of evaluation.identity and evaluation.perceptual.
     existing : latents and faces that take the sampler's place (sampler=existing).
     """
 
@@ -133,6 +134,7 @@ class Identities:
     existing: tuple[File, File] | None = None
     judge_digest: str | None = None
     judged: tuple[str, ...] = ()
+    measured: Mapping[str, File] = field(default_factory=dict)
 
 
 def merge(targets: Iterable[Node]) -> Graph:
