@@ -61,6 +61,7 @@ def _names(strips: Sequence[Strip]) -> list[str]:
     """File names that say which strip it is, no two alike."""
     names: list[str] = []
     for strip in strips:
-        name = re.sub(r"[^\w.+-]+", "-", strip.title.replace("|", "given"))[:80].strip("-.")
+        words = strip.title.replace("|", "given").replace("+", "and")
+        name = re.sub(r"[^\w.-]+", "-", words)[:80].strip("-.")
         names.append(name if name and name not in names else f"{name}-{len(names) + 1}")
     return names

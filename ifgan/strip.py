@@ -80,6 +80,7 @@ class Strip:
     unedited : (N, H, H, 3).
     before : (N,) signed distances of the unedited faces, in the course's unit; and
     distances : (N, S) of the edited ones. None along several boundaries.
+    centred : whether distance 0 is that of the mean latent, as of other tools' boundaries.
     """
 
     title: str
@@ -91,3 +92,4 @@ class Strip:
     unedited: NDArray[np.uint8]
     before: NDArray[np.float64] | None
     distances: NDArray[np.float64] | None
+    centred: bool = False

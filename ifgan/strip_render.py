@@ -142,6 +142,7 @@ def render_strip(
         unedited=np.concatenate(unedited),
         before=at_N if alone else None,
         distances=_distances(course, at_N, before[0][1]) if alone else None,
+        centred="foreign" in boundaries[0].provenance,
     )
 
 

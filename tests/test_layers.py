@@ -106,6 +106,7 @@ LAYERS = (
 )
 #: package -> the only modules that may import it
 ONLY_IN = {
+    "av": ("ifgan.report.film",),
     "kfp": ("launchers.compile", "launchers.components", "launchers.kubernetes"),
     "google.cloud": ("ifgan.storage.gcs", "ifgan.provision.bucket"),
     "google.auth": (

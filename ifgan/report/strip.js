@@ -15,8 +15,8 @@ for (const strip of document.querySelectorAll(".strip")) {
     const face = slider.closest("li");
     const frames = face.querySelectorAll(".frames img");
     frames.forEach((frame, step) => frame.classList.toggle("shown", step === slider.valueAsNumber));
-    const distance = frames[slider.value].dataset.distance;
-    if (distance) face.querySelector(".distance b").textContent = distance;
+    const after = face.querySelector(".distance b");
+    if (after) after.textContent = frames[slider.value].dataset.distance;
     say(slider);
   };
   for (const slider of sliders) slider.addEventListener("input", () => show(slider));

@@ -55,13 +55,14 @@ def _section(number: int, strip: Strip) -> dict[str, Any]:
 
 
 def _face(strip: Strip, row: int) -> dict[str, Any]:
-    name = strip.faces[row]
-    where = "" if strip.before is None else strip_words.distance(strip, float(strip.before[row]))
+    name, before = strip.faces[row], strip.before
+    at = "distance" if strip.course.mode == "relative" else "unedited at"
+    where = "" if before is None else strip_words.distance(strip, float(before[row]))
     return {
         "name": name,
         "unedited": _source(strip.unedited[row]),
         "unedited_alt": f"{name}, unedited",
-        "at": where,
+        "at": f"{at} {where}" if where else "",
         "start": _start(strip, row),
         "frames": [
             {
@@ -75,8 +76,8 @@ def _face(strip: Strip, row: int) -> dict[str, Any]:
 
 
 def _distance(strip: Strip, row: int, step: int) -> str:
-    """Where the edited face is; nothing where the position says it already."""
-    if strip.distances is None or strip.course.mode == "absolute":
+    """Where the edited face is; nothing where it has not moved, or the position says so already."""
+    if strip.distances is None or strip.course.mode == "absolute" or step == strip.course.start:
         return ""
     return strip_words.distance(strip, float(strip.distances[row, step]))
 

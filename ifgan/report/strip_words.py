@@ -28,7 +28,7 @@ def axis(strip: Strip) -> str:
 
 def ends(strip: Strip) -> tuple[str, str]:
     """What the first and the last position lead to."""
-    names = ", ".join(words.shorten(name) for name in strip.attributes)
+    names = ", ".join(dict.fromkeys(words.shorten(name) for name in strip.attributes))
     return f"less {names}", f"more {names}"
 
 
@@ -55,7 +55,8 @@ def caption(strip: Strip) -> str:
     space = strip.space.upper()
     several = len(strip.attributes) > 1
     along = f"boundaries in {space}, added up" if several else f"the boundary in {space}"
-    where = moving(strip.course)
     start = "" if strip.course.start is None else "0 leaves faces as they are"
-    said = (f"faces along {along}", where, axis(strip), start)
-    return " · ".join(filter(None, said))
+    centre = "distance 0 is that of the mean latent" if strip.centred and not several else ""
+    return " · ".join(
+        filter(None, (f"faces along {along}", moving(strip.course), axis(strip), start, centre))
+    )
