@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ifgan.classifier_options import Onnx
 from ifgan.combinations import as_condition, check_conditions, check_space
 from ifgan.digest import digest
 from ifgan.errors import UserError, choices
+from ifgan.labels import as_text
 from ifgan.schema import Attribute, Config, Toyfaces
 from ifgan.specs import (
     STEPS,
@@ -179,11 +181,15 @@ def build(config: Config, identities: Identities, *, conditions: Sequence[Attrib
 
 
 def _classifier(config: Config, identities: Identities, faces: Output | File) -> Node:
-    weights = identities.classifier_file
+    chosen, weights = config.classifier, identities.classifier_file
+    from_file = isinstance(chosen, Onnx)
     return Node(
         "classifier",
         ClassifierSettings(
-            classifier=config.classifier.kind, classifier_digest=identities.classifier_digest
+            classifier=chosen.kind,
+            classifier_digest=identities.classifier_digest,
+            preprocessing=chosen.preprocessing().as_text() if from_file else None,
+            labels=as_text(chosen.described()) if from_file else None,
         ),
         {"faces": faces, **({"weights": weights} if weights else {})},
     )

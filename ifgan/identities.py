@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifgan.backends import Remote
+from ifgan.classifier_options import Onnx, ScoreFile
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
@@ -17,7 +18,7 @@ from ifgan.graph import File, Identities
 from ifgan.header import check_class_label, is_pickle, read_header
 from ifgan.partial import writing
 from ifgan.progress import Progress
-from ifgan.schema import Checkpoint, Config, ScoreFile, Toyfaces
+from ifgan.schema import Checkpoint, Config, Toyfaces
 
 
 def identify(config: Config) -> Identities:
@@ -32,7 +33,7 @@ def identify(config: Config) -> Identities:
     generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
     if generator_file is not None:
         _check_label(config.generator, generator_file)
-    classifier, classifier_file, columns = _classifier(config.classifier)
+    classifier, classifier_file, columns = _classifier(config)
     judge, judged = _judge(config)
     return Identities(
         generator_digest=generator,
@@ -70,18 +71,10 @@ def generator_weights(config: Config) -> tuple[str, File | None]:
         from ifgan.toyfaces.generator import REVISION
 
         return f"toyfaces-{REVISION}-{generator.resolution}", None
-    store = _store(config)
-    path = fetch(
-        generator.path,
-        option="generator.path",
-        sha256=generator.sha256,
-        cache=store / "downloads",
-        progress=Progress("download"),
-        offline=config.dry_run,
-    )
-    file = _file("generator.path", str(path))
+    file = _fetched("generator.path", generator.path, generator.sha256, config)
+    path = file.as_path()
     if is_pickle(path):
-        file = _converted(file, store / "weights")
+        file = _converted(file, _store(config) / "weights")
     else:
         read_header(path)
     return file.sha256, file
@@ -106,7 +99,15 @@ def _converted(pickle: File, folder: Path) -> File:
     return _file("generator.path", str(target))
 
 
-def _classifier(classifier: object) -> tuple[str, File | None, tuple[str, ...]]:
+def _classifier(config: Config) -> tuple[str, File | None, tuple[str, ...]]:
+    classifier = config.classifier
+    if isinstance(classifier, Onnx):
+        from ifgan.onnx_checks import check_scores
+
+        labels = classifier.described()
+        file = _fetched("classifier.path", classifier.path, classifier.sha256, config)
+        check_scores(file.as_path(), classifier.preprocessing(), labels, option="classifier.path")
+        return file.sha256, file, tuple(label.name for label in labels)
     if isinstance(classifier, ScoreFile):
         from ifgan.classifiers.scores import read_names
 
@@ -114,6 +115,19 @@ def _classifier(classifier: object) -> tuple[str, File | None, tuple[str, ...]]:
         return file.sha256, file, read_names(Path(file.path))
     digest, columns = _shipped(getattr(classifier, "kind", ""))
     return digest, None, columns
+
+
+def _fetched(option: str, address: str, sha256: str | None, config: Config) -> File:
+    """The file that an option names; one from elsewhere is downloaded once."""
+    path = fetch(
+        address,
+        option=option,
+        sha256=sha256,
+        cache=_store(config) / "downloads",
+        progress=Progress("download"),
+        offline=config.dry_run,
+    )
+    return _file(option, str(path))
 
 
 def _judge(config: Config) -> tuple[str | None, tuple[str, ...]]:

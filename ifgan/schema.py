@@ -16,8 +16,10 @@ from typing import Any
 from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
+from ifgan.classifier_options import Onnx, ScoreFile, ToyfacesClassifier
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
+from ifgan.preprocessing import check_sha256
 from ifgan.ranges import identifier, in_range, one_of, positive
 from ifgan.specs import PRECISIONS
 
@@ -80,8 +82,8 @@ class Checkpoint(Generator):
     exit_resolution: int | None = None  # StyleGAN2: its image so far, from an earlier block
 
     def __post_init__(self) -> None:
-        if self.sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", self.sha256):
-            raise UserError(f"generator.sha256 must be 64 hexadecimal digits. Got '{self.sha256}'.")
+        if self.sha256 is not None:
+            check_sha256("generator.sha256", self.sha256)
         one_of("generator.precision", self.precision, PRECISIONS)
 
 
@@ -110,31 +112,6 @@ class Sampler:
             in_range("sampler.truncation_cutoff", self.truncation_cutoff, low=1, high=64)
         one_of("sampler.align", self.align, ALIGNMENTS)
         in_range("sampler.image_size", self.image_size, low=8, high=2048)
-
-
-@dataclass
-class Classifier:
-    """Who scores the faces, at ``image_size`` pixels a side."""
-
-    kind: str = MISSING
-    image_size: int = MISSING
-
-
-@dataclass
-class ToyfacesClassifier(Classifier):
-    """A small network that ships with ifgan and scores toyfaces."""
-
-    kind: str = "toyfaces"  # or toyfaces_biased
-    image_size: int = 64
-
-
-@dataclass
-class ScoreFile(Classifier):
-    """Scores made elsewhere: a CSV or ``.npz`` file with a seed for every row."""
-
-    kind: str = "scores"
-    image_size: int = 256
-    path: str = MISSING
 
 
 @dataclass
@@ -286,6 +263,6 @@ class Config:
 #: ``/hydra/schema/<group>/<schema>@_here_``: below hydra/, so that no schema looks like a choice.
 SCHEMAS: dict[str, dict[str, type]] = {
     "generator": {"toyfaces": Toyfaces, "checkpoint": Checkpoint},
-    "classifier": {"toyfaces": ToyfacesClassifier, "scores": ScoreFile},
+    "classifier": {"toyfaces": ToyfacesClassifier, "scores": ScoreFile, "onnx": Onnx},
     "backend": {"local": Local, "docker": Docker, "kubeflow": Kubeflow, "vertex": Vertex},
 }

@@ -60,10 +60,19 @@ class SamplerSettings:
 
 @dataclass(frozen=True)
 class ClassifierSettings:
-    """Which classifier scores the faces; ``classifier_digest`` is the identity of its weights."""
+    """Which classifier scores the faces.
+
+    Parameters
+    ----------
+    classifier_digest : identity of its weights.
+    preprocessing, labels : of a network from a file: what it takes an image as, and what its
+        columns mean, as ``ifgan.preprocessing`` and ``ifgan.labels`` write them in one line.
+    """
 
     classifier: str
     classifier_digest: str
+    preprocessing: str | None = None
+    labels: str | None = None
 
 
 @dataclass(frozen=True)

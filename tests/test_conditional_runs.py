@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from ifgan.boundary import Boundary
+from ifgan.classifier_options import ScoreFile
 from ifgan.combinations import as_condition, check_conditions
 from ifgan.compose import attributes
 from ifgan.errors import UserError
 from ifgan.problem import read as read_problem
-from ifgan.schema import Attribute, Checkpoint, Config, Sampler, ScoreFile, Svm
+from ifgan.schema import Attribute, Checkpoint, Config, Sampler, Svm
 from ifgan.steps import given
 from tests import artifact_bytes, planted
 from tests.conftest import Shell

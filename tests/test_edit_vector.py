@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from ifgan import edit_vector
 from ifgan.boundary import Boundary
+from ifgan.classifier_options import ScoreFile
 from ifgan.combinations import check_space
 from ifgan.edit_table import Population
 from ifgan.edit_vector import beside, steepest
 from ifgan.errors import UserError
 from ifgan.runtime import Runtime
-from ifgan.schema import Attribute, Checkpoint, Config, EditOptions, Sampler, ScoreFile, Svm
+from ifgan.schema import Attribute, Checkpoint, Config, EditOptions, Sampler, Svm
 from ifgan.steps import svm
 from tests import planted
 from tests.conftest import Shell

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from ifgan.artifacts import ScoreColumn
+from ifgan.classifier_options import ToyfacesClassifier
 from ifgan.errors import UserError
 from ifgan.files import read_json, write_json
 from ifgan.graph import Output, merge
 from ifgan.jobs import Job
-from ifgan.schema import Attribute, Config, Local, Sampler, Svm, Toyfaces, ToyfacesClassifier
+from ifgan.schema import Attribute, Config, Local, Sampler, Svm, Toyfaces
 from ifgan.specs import STEPS, SamplerSettings
 from ifgan.steps.gather import gather
 from ifgan.steps.shown import shown

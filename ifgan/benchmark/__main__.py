@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ifgan.benchmark import distil, early_exit, fitting, scale, synthesis, uncertainty
+from ifgan.benchmark import (
+    distil,
+    early_exit,
+    efficiency,
+    fitting,
+    scale,
+    synthesis,
+    uncertainty,
+)
 
 
 def _show(text: str) -> None:
@@ -34,6 +42,9 @@ def main(argv: list[str] | None = None) -> None:
     command = commands.add_parser("uncertainty", help="reported errors against true ones")
     uncertainty.add_arguments(command)
     command.set_defaults(run=uncertainty.main)
+    command = commands.add_parser("efficiency", help="faces needed: the reference's and ours")
+    efficiency.add_arguments(command)
+    command.set_defaults(run=efficiency.main)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments, show=_show)

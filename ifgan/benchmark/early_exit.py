@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from ifgan import classifiers, generators
+from ifgan.classifier_options import ScoreFile
 from ifgan.classifiers.base import Classifier
 from ifgan.compose import compose_config
 from ifgan.devices import resolve
@@ -32,7 +33,7 @@ from ifgan.generators.stylegan2 import StyleGAN2
 from ifgan.graph import sampler_settings
 from ifgan.identities import generator_weights, identify
 from ifgan.images import from_uint8, resize, shrink, to_uint8
-from ifgan.schema import Config, ScoreFile
+from ifgan.schema import Config
 from ifgan.seeds import seeds_to_z
 from ifgan.specs import ClassifierSettings, SamplerSettings
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan.benchmark import contestants
 from ifgan.blas import one_thread_each
-from ifgan.evidence import auroc
-from ifgan.fits import Hyperplane, choose_c, fit_linear, fit_reference, project
+from ifgan.fits import Hyperplane, project
 from ifgan.losses import Float64
 
 _BLOCK = 16384
@@ -48,35 +48,6 @@ def planted(folder: Path, count: int, dimensions: int) -> tuple[NDArray[np.float
     return read, score_N + 0.5 * rng.randn(count)
 
 
-def ours(latents: NDArray[np.float32], scores_N: Float64) -> Hyperplane:
-    """All faces, labelled at 0, C by cross-validation: what ``svm=linear`` ends with."""
-    rows = np.arange(len(scores_N))
-    c = choose_c(
-        fit_linear,
-        latents,
-        rows,
-        scores_N,
-        grid=(1e-4, 1e-3, 1e-2, 1e-1),
-        folds=4,
-        quality=auroc,
-        rng=np.random.RandomState(0),
-        workers=2,
-        advance=lambda n: None,
-    )
-    return fit_linear(latents, rows, scores_N, [c])[0]
-
-
-def reference(latents: NDArray[np.float32], scores_N: Float64) -> Hyperplane:
-    """SVC with C = 1 on 70 % of the top and bottom tenth, as the reference fits."""
-    ends = int(len(scores_N) * _RATIO)
-    ranking = np.argsort(-scores_N, kind="stable")
-    rng = np.random.RandomState(0)
-    chosen = [
-        rng.permutation(side)[: int(ends * 0.7)] for side in (ranking[:ends], ranking[-ends:])
-    ]
-    return fit_reference(latents, np.concatenate(chosen), scores_N, [1.0])[0]
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``python -m ifgan.benchmark fitting``."""
     parser.add_argument("--samples", type=int, default=50_000)
@@ -91,11 +62,11 @@ def main(arguments: argparse.Namespace, *, show: Callable[[str], None]) -> None:
         raise ValueError("--samples must be at least 1000 and --dimensions at least 2")
     with tempfile.TemporaryDirectory() as folder, one_thread_each():
         latents, scores_N = planted(Path(folder), arguments.samples, arguments.dimensions)
-        seconds = {"ours, all faces, C by cross-validation": _timed(ours, latents, scores_N)}
+        seconds = {"ours, all faces, C by cross-validation": _timed(_ours, latents, scores_N)}
         peak = peak_gib()
         if not arguments.no_reference:
             name = f"reference, SVC, C = 1, top and bottom {_RATIO:.0%}"
-            seconds[name] = _timed(reference, latents, scores_N)
+            seconds[name] = _timed(_reference, latents, scores_N)
     show(f"{arguments.samples:,} latents of {arguments.dimensions} dimensions, from a file")
     for name, taken in seconds.items():
         show(f"  {name:<44} {taken:8.2f} s")
@@ -103,6 +74,15 @@ def main(arguments: argparse.Namespace, *, show: Callable[[str], None]) -> None:
         mine, theirs = seconds.values()
         show(f"  {'ratio':<44} {theirs / mine:8.1f} x")
     show(f"  {'peak memory of the process, ours':<44} {peak:8.2f} GiB")
+
+
+def _ours(latents: NDArray[np.float32], scores_N: Float64) -> Hyperplane:
+    return contestants.ours(latents, scores_N, rng=np.random.RandomState(0), workers=2)
+
+
+def _reference(latents: NDArray[np.float32], scores_N: Float64) -> Hyperplane:
+    rng = np.random.RandomState(0)
+    return contestants.reference(latents, scores_N, ratio=_RATIO, rng=rng)
 
 
 def _timed(

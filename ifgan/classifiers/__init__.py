@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ifgan.specs import ClassifierSettings
@@ -12,8 +13,32 @@ if TYPE_CHECKING:  # torch is imported by whoever scores, not by whoever lists c
     from ifgan.classifiers.base import Classifier
 
 
-def load(settings: ClassifierSettings, *, device: torch.device) -> Classifier:
-    """The image classifier that a classifier step's settings name, on ``device``."""
+def load(
+    settings: ClassifierSettings, weights: Path | None = None, *, device: torch.device
+) -> Classifier:
+    """The image classifier that a classifier step's settings name, on ``device``.
+
+    Parameters
+    ----------
+    weights : its file; None where that ships with ifgan.
+    """
+    if settings.classifier == "onnx":
+        from ifgan.classifiers import onnx
+
+        assert weights is not None
+        return onnx.load(settings, weights, device=device)
     from ifgan.toyfaces import load_classifier
 
     return load_classifier(settings.classifier, device=device)
+
+
+def engine(settings: ClassifierSettings, *, device: torch.device) -> str:
+    """What decides the last bit of its scores on ``device``; see ``devices.device_class``."""
+    from ifgan.devices import device_class
+
+    found = device_class(device)
+    if settings.classifier == "onnx":
+        from ifgan import onnx_session
+
+        found = f"{found}, {onnx_session.engine(gpu=device.type == 'cuda')}"
+    return found

@@ -24,13 +24,13 @@ from ifgan.artifacts import Float32, ScoreColumn, Scores, write_shard
 from ifgan.blocks import Blocks, Span
 from ifgan.classifiers.base import Classifier
 from ifgan.classifiers.scores import read_scores
-from ifgan.devices import device_class, resolve_all, using
+from ifgan.devices import resolve_all, using
 from ifgan.digest import digest
 from ifgan.errors import UserError
 from ifgan.faces import Faces, read_faces
 from ifgan.images import decode, from_uint8, resize
 from ifgan.runtime import Runtime
-from ifgan.specs import STEPS, ClassifierSettings
+from ifgan.specs import STEPS, ClassifierSettings, settings_to_dict
 from ifgan.steps.abreast import work_abreast
 from ifgan.steps.shown import shown
 
@@ -52,7 +52,7 @@ def run(
         scores_NA = table.aligned(seeds)
         columns = tuple(ScoreColumn(name, "logit", "", None) for name in table.names)
     else:
-        scores_NA, columns = _score(settings, inputs["faces"], faces, runtime)
+        scores_NA, columns = _score(settings, inputs, faces, runtime)
     provenance = {
         "classifier": settings.classifier,
         "classifier_digest": settings.classifier_digest,
@@ -68,7 +68,7 @@ def run(
 
 
 def _score(
-    settings: ClassifierSettings, path: Path, faces: Faces, runtime: Runtime
+    settings: ClassifierSettings, inputs: Mapping[str, Path], faces: Faces, runtime: Runtime
 ) -> tuple[Float32, tuple[ScoreColumn, ...]]:
     """Score what no earlier run has, block by block, and put the blocks together."""
     devices = resolve_all(runtime.device)
@@ -77,19 +77,22 @@ def _score(
     family = digest(
         spec.name,
         spec.revision,
-        settings.classifier,
-        settings.classifier_digest,
+        settings_to_dict(settings),
         faces.family,
-        device_class(device),
+        classifiers.engine(settings, device=device),
     )
     blocks = Blocks(runtime.blocks / family)
     with using(device), blocks.lock():
         if len(devices) > 1:
             work = functools.partial(
-                _score_elsewhere, settings=settings, path=path, root=blocks.root, runtime=runtime
+                _score_elsewhere,
+                settings=settings,
+                inputs=dict(inputs),
+                root=blocks.root,
+                runtime=runtime,
             )
             work_abreast(work, blocks, faces.span, devices, runtime)
-        classifier = classifiers.load(settings, device=device)
+        classifier = classifiers.load(settings, inputs.get("weights"), device=device)
         _score_missing(classifier, faces, blocks, device, runtime)
         scores_NA = np.concatenate([_part(path, span) for span, path in blocks.cover(faces.span)])
     columns = tuple(ScoreColumn(c.name, c.kind, c.unit, c.threshold) for c in classifier.columns)
@@ -115,13 +118,13 @@ def _score_elsewhere(
     advance: Callable[[int], None],
     *,
     settings: ClassifierSettings,
-    path: Path,
+    inputs: Mapping[str, Path],
     root: Path,
     runtime: Runtime,
 ) -> None:
     """What one of several processes does."""
-    classifier = classifiers.load(settings, device=device)
-    faces = read_faces(path)
+    classifier = classifiers.load(settings, inputs.get("weights"), device=device)
+    faces = read_faces(inputs["faces"])
     _score_spans(classifier, faces, Blocks(root), device, runtime, spans, advance)
 
 

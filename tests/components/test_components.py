@@ -17,6 +17,8 @@ import yaml  # type: ignore[import-untyped]
 from packaging.requirements import Requirement
 
 from ifgan import paths, step
+from ifgan.labels import Label, as_text
+from ifgan.preprocessing import Preprocessing
 from ifgan.specs import (
     STEPS,
     ClassifierSettings,
@@ -26,7 +28,7 @@ from ifgan.specs import (
     base_type,
 )
 from launchers.components import component_yaml
-from tests import planted
+from tests import planted, small_onnx
 
 CHECKOUT = Path(__file__).parents[2]
 COMPONENTS = paths.shipped("components")
@@ -95,7 +97,8 @@ def requirements(spec: StepSpec) -> dict[str, str]:
 def dependencies() -> dict[str, str]:
     """What pyproject.toml asks for: version range by distribution."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *project["optional-dependencies"]["fast"]]
+    extras = project["optional-dependencies"]
+    asked = [*project["dependencies"], *extras["fast"], *extras["onnx"]]
     parts = (dependency.partition(">=") for dependency in asked)
     return {name: f">={rest}" for name, _, rest in parts}
 
@@ -205,6 +208,15 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
         tmp_path / "classifier",
         STEPS["classifier"],
     )
+    by_network = run_as_in_image(
+        ClassifierSettings(
+            "onnx", "d", Preprocessing().as_text(), as_text([Label("smile", 0, "logits", "")])
+        ),
+        {"faces": drawn["faces"], "weights": small_onnx.classifier(tmp_path / "c.onnx")},
+        tmp_path / "onnx",
+        STEPS["classifier"],
+    )
+    assert (by_network["scores"] / "scores.npy").is_file()
     found = run_as_in_image(
         planted.settings(c=0.01, c_grid=[0.01], folds=2),
         {"latents": drawn["latents"], **scored},

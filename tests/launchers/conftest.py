@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ifgan.backends import Backend
+from ifgan.classifier_options import ScoreFile
 from ifgan.jobs import Job
-from ifgan.schema import Attribute, Config, Sampler, ScoreFile, Svm, Toyfaces
+from ifgan.schema import Attribute, Config, Sampler, Svm, Toyfaces
 
 NUM_SAMPLES = 400
 KINDS = {

@@ -9,19 +9,11 @@ import pytest
 
 from ifgan import step
 from ifgan.backends import Images, Kubeflow, Vertex
+from ifgan.classifier_options import ScoreFile, ToyfacesClassifier
 from ifgan.errors import UserError
 from ifgan.files import sha256
 from ifgan.graph import File, Identities, build, merge
-from ifgan.schema import (
-    Attribute,
-    Config,
-    Local,
-    Sampler,
-    ScoreFile,
-    Svm,
-    Toyfaces,
-    ToyfacesClassifier,
-)
+from ifgan.schema import Attribute, Config, Local, Sampler, Svm, Toyfaces
 from ifgan.specs import settings_from_dict
 from ifgan.store import Store
 from launchers import local

@@ -11,9 +11,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from ifgan.backends import Kubeflow, Resources, StepResources, Toleration
+from ifgan.classifier_options import ScoreFile
 from ifgan.errors import UserError
 from ifgan.graph import File, Identities, build, merge
-from ifgan.schema import Attribute, Config, Sampler, ScoreFile, Svm, Toyfaces
+from ifgan.schema import Attribute, Config, Sampler, Svm, Toyfaces
 from launchers.compile import to_yaml
 from launchers.kubeflow import KubeflowService
 from tests.launchers import ir

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from ifgan.backends import ACCELERATORS, Images, Resources, StepResources, Vertex
+from ifgan.classifier_options import ScoreFile
 from ifgan.errors import UserError
 from ifgan.graph import File, Identities, build, merge
-from ifgan.schema import Attribute, Config, Sampler, ScoreFile, Svm, Toyfaces
+from ifgan.schema import Attribute, Config, Sampler, Svm, Toyfaces
 from launchers.parameters import check_parameters
 from launchers.vertex import VertexService
 from tests.launchers import ir

@@ -1,0 +1,78 @@
+"""The options of the group classifier: who scores the faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import MISSING
+
+from ifgan.labels import Label, labels_of
+from ifgan.preprocessing import Preprocessing, check_sha256
+
+
+@dataclass
+class Classifier:
+    """Who scores the faces, at ``image_size`` pixels a side."""
+
+    kind: str = MISSING
+    image_size: int = MISSING
+
+
+@dataclass
+class ToyfacesClassifier(Classifier):
+    """A small network that ships with ifgan and scores toyfaces."""
+
+    kind: str = "toyfaces"  # or toyfaces_biased
+    image_size: int = 64
+
+
+@dataclass
+class ScoreFile(Classifier):
+    """Scores made elsewhere: a CSV or ``.npz`` file with a seed for every row."""
+
+    kind: str = "scores"
+    image_size: int = 256
+    path: str = MISSING
+
+
+@dataclass
+class Onnx(Classifier):
+    """A network from an ONNX file (docs/classifiers.md)."""
+
+    kind: str = "onnx"
+    image_size: int = 224  # pixels a side that the network takes
+    path: str = MISSING  # a local path, https://…, gs://… or s3://…
+    sha256: str | None = None  # what the file must be; null: whatever comes
+    labels: Any = (
+        MISSING  # names in the order of the columns, or {NAME: COLUMN}, see ifgan/labels.py
+    )
+    outputs: str = "logits"  # or probabilities, softmax, values
+    unit: str = ""  # of values: years, degrees, …
+    channels: str = "rgb"  # or bgr
+    layout: str = "nchw"  # or nhwc
+    mean: list[float] | None = None  # of each channel from 0 to 1; null: 0.5
+    std: list[float] | None = None  # null: 0.5
+    range: list[float] | None = None  # instead: what black and white become; null: [-1, 1]
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None:
+            check_sha256("classifier.sha256", self.sha256)
+        self.preprocessing()
+        self.described()
+
+    def preprocessing(self) -> Preprocessing:
+        """What the network takes an image as."""
+        return Preprocessing.of(
+            "classifier.",
+            image_size=self.image_size,
+            channels=self.channels,
+            layout=self.layout,
+            mean=self.mean,
+            std=self.std,
+            range=self.range,
+        )
+
+    def described(self) -> tuple[Label, ...]:
+        """What it scores."""
+        return labels_of("classifier.labels", self.labels, outputs=self.outputs, unit=self.unit)
