@@ -262,5 +262,13 @@ def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
         chosen_num_or_ratio=svm.chosen_num_or_ratio,
         split_ratio=svm.split_ratio,
         seed=svm.seed,
-        edit_metric=config.edit.metric,
+        edit_metric=_edit_metric(config, method),
     )
+
+
+def _edit_metric(config: Config, method: str) -> str:
+    """In W the metric whose edits change less else (docs/evaluation.md); the reference has one."""
+    if config.edit.metric != "auto":
+        return config.edit.metric
+    is_ours_in_w = config.svm.space == "w" and method != "interfacegan"
+    return "covariance" if is_ours_in_w else "euclidean"

@@ -165,10 +165,10 @@ class Svm:
 class EditOptions:
     """Which way edits along the boundary move a face (docs in ifgan/edit_vector.py)."""
 
-    metric: str = "euclidean"  # along the normal; covariance: the latents' covariance times it
+    metric: str = "auto"  # euclidean: along the normal n; covariance: the latents' covariance · n
 
     def __post_init__(self) -> None:
-        one_of("edit.metric", self.metric, METRICS)
+        one_of("edit.metric", self.metric, ("auto", *METRICS))
 
 
 @dataclass
