@@ -108,6 +108,7 @@ LAYERS = (
         "ifgan.doctor",
         "ifgan.edit",
         "ifgan.edit_files",
+        "ifgan.edit_options",
         "ifgan.evaluate",
         "ifgan.fetch",
         "ifgan.provision",
