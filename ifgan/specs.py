@@ -22,7 +22,7 @@ from ifgan.errors import UserError
 #: of a network's layers at high resolutions; half precision is for GPUs
 PRECISIONS = ("float32", "float16", "bfloat16")
 
-Value = str | int | float | bool | list[float] | None
+Value = str | int | float | bool | list[float] | list[str] | None
 
 
 @dataclass(frozen=True)
@@ -82,21 +82,26 @@ class SvmSettings:
     Parameters
     ----------
     column : what the classifier calls the attribute.
+    rest : the other columns of its softmax; empty: the column's score stands by itself.
     layers : the rows of w that are fitted; None: all.
     channels : styles of a direction in S; None in other spaces.
     threshold : score above which a face counts as positive; None: the classifier's own.
+    labels : "threshold", "ends" or "quantiles"; quantiles : of the last, else None.
     c : regularisation of the SVM; None: chosen from ``c_grid`` by cross-validation.
     edit_metric : "euclidean" or "covariance", whose steepest direction edits move along.
     """
 
     attribute: str
     column: str
+    rest: list[str]
     kind: str
     method: str
     space: str
     layers: str | None
     channels: int | None
     threshold: float | None
+    labels: str
+    quantiles: list[float] | None
     c: float | None
     c_grid: list[float]
     folds: int
@@ -286,6 +291,7 @@ def _coerce(spec: StepSpec, name: str, hint: Any, value: Any) -> Any:
     if kind in (str, bool) and isinstance(value, kind):
         return value
     if get_origin(kind) is list and isinstance(value, list):
-        return [float(item) for item in value]
+        [member] = get_args(kind)
+        return [_coerce(spec, name, member, item) for item in value]
     wanted = getattr(kind, "__name__", str(kind))
     raise UserError(f"setting {name} of step {spec.name} must be of type {wanted}. Got {value!r}.")

@@ -24,12 +24,18 @@ def _is_whole(value: Any) -> bool:
     return _is_number(value) and float(value).is_integer() and abs(value) <= _LARGEST
 
 
+def _are_texts(values: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
 _FITS: Mapping[str, Callable[[Any], bool]] = {
     "STRING": lambda value: isinstance(value, str),
     "NUMBER_INTEGER": _is_whole,
     "NUMBER_DOUBLE": _is_number,
     "BOOLEAN": lambda value: isinstance(value, bool),
-    "LIST": lambda value: isinstance(value, list) and all(map(_is_number, value)),
+    "LIST": lambda value: (
+        isinstance(value, list) and (all(map(_is_number, value)) or _are_texts(value))
+    ),
     "STRUCT": lambda value: isinstance(value, dict),
 }
 
