@@ -160,7 +160,8 @@ def conditional(boundary: Boundary, given: Sequence[Boundary]) -> Boundary:
     }
     edit = boundary.edit
     if edit is not None:
-        edit = beside(edit[0], [o.normal[0] for o in given]).astype(np.float32)[None]
+        ways = [(o.normal if o.edit is None else o.edit)[0] for o in given]
+        edit = beside(edit[0], [o.normal[0] for o in given], ways).astype(np.float32)[None]
     return dataclasses.replace(
         boundary,
         edit=edit,

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 from ifgan.edit_table import Effect, Interval, Row, Step
 
+#: What the measures of likeness are called.
+LIKENESS = {
+    "identity": "identity similarity",
+    "perceptual": "perceptual distance (LPIPS-like)",
+}
 SELF_SCORED = "self-scored: this classifier also made the labels of the fit"
 
 
@@ -117,6 +122,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
         "",
         "the step that does it, and that after which half of the faces have left W's population",
         *_steps(rows),
+        *_likeness(rows),
     ]
     compared = [str(comparison) for comparison in comparisons(rows)]
     return [*found, *(["", *compared] if compared else [])]
@@ -155,6 +161,25 @@ def _steps(rows: Sequence[Row]) -> list[str]:
         metric = "" if step.mahalanobis is None else f"{step.mahalanobis:.2f}"
         body.append([row.name, f"{step.sigmas:.2f} σ", f"{step.euclidean:.2f}", metric, leaves])
     return _table(["edited", "of distance", "Euclidean", "Mahalanobis", "leaves after"], body)
+
+
+def measures_of(rows: Sequence[Row]) -> list[str]:
+    """The measures of likeness that some rows have."""
+    return [name for name in LIKENESS if any(name in row.networks for row in rows)]
+
+
+def _likeness(rows: Sequence[Row]) -> list[str]:
+    names = measures_of(rows)
+    if not names:
+        return []
+    body = [
+        [row.name, *(_cell(row.equal.likeness[name], 3).lstrip("+") for name in names)]
+        if row.equal
+        else [row.name, reach(row)]
+        for row in rows
+    ]
+    heads = ["edited", *(LIKENESS[name] for name in names)]
+    return ["", "how like itself a face stays by that step", *_table(heads, body)]
 
 
 def _table(heads: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:

@@ -17,7 +17,7 @@ Shape legend: N faces, A attributes, B bootstrap samples, P latents of the popul
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,7 @@ class Step:
     sigmas : standard deviations of the population's distance that the distance changes by.
     by : what ``Boundary.move`` takes, in untruncated latent units; euclidean : its length.
     mahalanobis : its length in the population's metric; None in S, of which latents fill a part.
+    likeness : of edited to unedited faces, by measure; see ``ifgan.resemblance``.
     """
 
     sigmas: float
@@ -75,6 +76,7 @@ class Step:
     euclidean: float
     mahalanobis: float | None
     effects: tuple[Effect, ...]
+    likeness: Mapping[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class Row:
         covariance times the normal.
     leaves_after : step, in sigmas, after which the median edited latent lies outside of 99.9 % of
         the population; None in S, and in Z, where the mapping network normalises every latent.
+    networks : SHA-256 of the network of each measure of likeness.
     """
 
     name: str
@@ -112,11 +115,12 @@ class Row:
     steps: tuple[Step, ...]
     leaves_after: float | None
     metric: str = "euclidean"
+    networks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Row:
         """What ``dataclasses.asdict`` made of a row."""
-        values = {name: content[name] for name in cls.__dataclass_fields__}
+        values = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
         values["conditions"] = tuple(values["conditions"])
         values["equal"] = None if values["equal"] is None else _step(values["equal"])
         values["steps"] = tuple(_step(step) for step in values["steps"])
@@ -138,7 +142,9 @@ class Pair:
 
 
 def _step(content: Mapping[str, Any]) -> Step:
-    return Step(**{**content, "effects": tuple(_effect(effect) for effect in content["effects"])})
+    likeness = {name: Interval(**found) for name, found in content.get("likeness", {}).items()}
+    effects = tuple(_effect(effect) for effect in content["effects"])
+    return Step(**{**content, "effects": effects, "likeness": likeness})
 
 
 def _effect(content: Mapping[str, Any]) -> Effect:
@@ -161,8 +167,8 @@ def effects(
     after: Float64 = after_NA.astype(np.float64)
     sigma_A = np.maximum(before.std(axis=0), np.finfo(np.float32).tiny)
     change_NA = after - before
-    in_sigmas = _intervals(change_NA / sigma_A)
-    presence = _intervals(100 * (_probability(after) - _probability(before)))
+    in_sigmas = mean_intervals(change_NA / sigma_A)
+    presence = mean_intervals(100 * (_probability(after) - _probability(before)))
     return tuple(
         Effect(
             name=column.name,
@@ -171,7 +177,7 @@ def effects(
             in_sigmas=in_sigmas[a],
             presence=presence[a] if column.kind == "logit" else None,
         )
-        for a, (column, change) in enumerate(zip(columns, _intervals(change_NA), strict=True))
+        for a, (column, change) in enumerate(zip(columns, mean_intervals(change_NA), strict=True))
     )
 
 
@@ -180,7 +186,7 @@ def _probability(logits: Float64) -> Float64:
     return probability
 
 
-def _intervals(change_NA: Float64) -> list[Interval]:
+def mean_intervals(change_NA: Float64) -> list[Interval]:
     """Mean over faces of each column, with its percentile interval."""
     count = len(change_NA)
     drawn = np.random.RandomState([count, _BOOTSTRAP]).multinomial(

@@ -39,16 +39,27 @@ def steepest(latents_ND: Array, normal_D: Array) -> Float64:
     return found
 
 
-def beside(edit_D: Array, normals: Sequence[Array]) -> Float64:
-    """(D,) float64, unit norm: what an edit vector has outside of the span of K normals (D,).
+def beside(
+    edit_D: Array, normals: Sequence[Array], edits: Sequence[Array] | None = None
+) -> Float64:
+    """(D,) float64, unit norm: an edit vector without what it does to K conditions.
 
-    A step along it leaves the distances of the conditions as they are. Σ n' of a conditional normal
-    n' alone does not: c · n' = 0 says nothing of c · Σ n'.
+    A step along it leaves their distances as they are, which Σ n' of a conditional normal n' alone
+    would not: c · n' = 0 says nothing of c · Σ n'.
+
+    Parameters
+    ----------
+    edit_D : the edit vector.
+    normals : (D,) each, the conditions' normals c.
+    edits : (D,) each, the ways along which they are undone; None: the normals. Along Σ c the result
+        stays the shortest in the population's metric of all that leave the conditions alone.
     """
     rest_D = edit_D.astype(np.float64)
     if normals:
-        span_DK = np.linalg.qr(np.stack(normals, axis=1).astype(np.float64))[0]
+        normal_DK = np.stack(normals, axis=1).astype(np.float64)
+        undo_DK = np.stack(normals if edits is None else edits, axis=1).astype(np.float64)
         for _ in range(2):  # once more for what rounding left
-            rest_D = rest_D - span_DK @ (span_DK.T @ rest_D)
+            shares_K = np.linalg.lstsq(normal_DK.T @ undo_DK, normal_DK.T @ rest_D)[0]
+            rest_D = rest_D - undo_DK @ shares_K
     found: Float64 = rest_D / np.linalg.norm(rest_D)
     return found

@@ -22,9 +22,13 @@ from ifgan.options import parse
 from ifgan.ranges import in_range, one_of
 from ifgan.runs import boundaries_at, generator_of, out_folder
 from ifgan.schema import METRICS, Evaluation, check_edits
+from ifgan.specs import MEASURES
 
 if TYPE_CHECKING:
+    import torch
+
     from ifgan.classifiers.base import Classifier
+    from ifgan.resemblance import Measure
     from ifgan.stage import Stage
 
 
@@ -41,6 +45,9 @@ class Options:
         normal; own: as the boundary's edits are; several, after commas, compares them.
     change : of the target that boundaries are compared at, in standard deviations of its score.
     generator : a name or a file; null: the run's.
+    identity : ONNX file of a face network, by whose embeddings edited faces are compared with
+        unedited ones: a path, or {path: …, image_size: …, …}; null: not measured.
+    perceptual : of a perceptual network, likewise; docs/evaluation.md.
     device : auto, cpu or cuda.
     batch_size : faces that are rendered together.
     out : where evaluation.html and evaluation.json go.
@@ -53,6 +60,8 @@ class Options:
     metric: str = "own"
     change: float = Evaluation.change
     generator: str | None = None
+    identity: str | None = None
+    perceptual: str | None = None
     device: str = "auto"
     batch_size: int = 64
     out: str = "."
@@ -129,8 +138,10 @@ def _measured(
     first = next(iter(boundaries.values())).provenance
     generator = load_generator(name, device=options.device, **size).network
     judge = load_classifier(options.classifier, device=generator.w_avg.device)
-    # Before, at every step, and a few tries at the equal change.
-    renderings = 1 + len(boundaries) * len(options.metrics) * (len(options.steps) + 2)
+    measures = _measures(options, generator.w_avg.device)
+    # Before, at every step, and a few tries at the equal change; where likeness is measured again.
+    each = len(options.steps) + 2 + (len(options.steps) + 1 if measures else 0)
+    renderings = 1 + len(boundaries) * len(options.metrics) * each
     with Progress("evaluate").track(renderings * options.num_samples, "faces") as advance:
         stage = Stage(
             generator,
@@ -142,6 +153,7 @@ def _measured(
             align=first.get("align") or "none",
             batch_size=options.batch_size,
             advance=advance,
+            measures=measures,
         )
         rows = [
             measure(
@@ -157,6 +169,31 @@ def _measured(
             for label, boundary in boundaries.items()
         ]
     return stage, rows
+
+
+def _measures(options: Options, device: torch.device) -> tuple[Measure, ...]:
+    """The measures of likeness that are asked for."""
+    given = {name: getattr(options, name) for name in MEASURES if getattr(options, name)}
+    if not given:
+        return ()
+    from ifgan.compose import compose_config, quoted
+    from ifgan.identities import measured
+    from ifgan.resemblance import load_measures
+
+    config = compose_config(
+        [
+            f"evaluation.{name}={value if value.startswith('{') else quoted(value)}"
+            for name, value in given.items()
+        ]
+    )
+    networks = config.evaluation.networks()
+    return load_measures(
+        {
+            name: (file.as_path(), networks[name].preprocessing)
+            for name, file in measured(config).items()
+        },
+        device=device,
+    )
 
 
 def _column(boundary: Boundary, judge: Classifier) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -129,6 +129,7 @@ class Identities:
     columns : what the classifier scores.
     judge_digest : of evaluation.classifier; None without an evaluation.
     judged : what that scores.
+    measured : files of the networks of evaluation.identity and evaluation.perceptual.
     existing : latents and faces that take the sampler's place (sampler=existing).
     """
 
@@ -140,6 +141,7 @@ class Identities:
     existing: tuple[File, File] | None = None
     judge_digest: str | None = None
     judged: tuple[str, ...] = ()
+    measured: Mapping[str, File] = field(default_factory=dict)
 
 
 def merge(targets: Iterable[Node]) -> Graph:
@@ -271,5 +273,13 @@ def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
         chosen_num_or_ratio=svm.chosen_num_or_ratio,
         split_ratio=svm.split_ratio,
         seed=svm.seed,
-        edit_metric=config.edit.metric,
+        edit_metric=_edit_metric(config, method),
     )
+
+
+def _edit_metric(config: Config, method: str) -> str:
+    """In W the metric whose edits change less else (docs/evaluation.md); the reference has one."""
+    if config.edit.metric != "auto":
+        return config.edit.metric
+    is_ours_in_w = config.svm.space == "w" and method != "interfacegan"
+    return "covariance" if is_ours_in_w else "euclidean"

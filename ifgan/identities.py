@@ -43,6 +43,7 @@ def identify(config: Config) -> Identities:
         columns=columns,
         judge_digest=judge,
         judged=judged,
+        measured=measured(config) if config.evaluation.kind != "none" else {},
         existing=_existing(config.sampler.uri, config) if config.sampler.uri else None,
     )
 
@@ -128,6 +129,25 @@ def _fetched(option: str, address: str, sha256: str | None, config: Config) -> F
         offline=config.dry_run,
     )
     return _file(option, str(path))
+
+
+def measured(config: Config) -> dict[str, File]:
+    """Files of the networks that say how like itself an edited face stays, checked.
+
+    Raises
+    ------
+    UserError
+        If a file can't be had, or its network is none for its measure.
+    """
+    found = {}
+    for name, network in config.evaluation.networks().items():
+        from ifgan.onnx_checks import check_distance, check_embedding
+
+        option = network.option if network.sha256 is None else f"{network.option}.path"
+        found[name] = _fetched(option, network.path, network.sha256, config)
+        check = check_embedding if name == "identity" else check_distance
+        check(found[name].as_path(), network.preprocessing, option=network.option)
+    return found
 
 
 def _judge(config: Config) -> tuple[str | None, tuple[str, ...]]:

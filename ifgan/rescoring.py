@@ -14,7 +14,7 @@ import numpy as np
 from ifgan import editing
 from ifgan.artifacts import Float32
 from ifgan.boundary import Boundary
-from ifgan.edit_table import Row, Step, effects
+from ifgan.edit_table import Row, Step, effects, mean_intervals
 from ifgan.edit_vector import steepest
 from ifgan.errors import UserError, choices
 from ifgan.population import sigma
@@ -67,7 +67,7 @@ def measure(
     made.update({sigmas: stage.scores(moved, sigmas * scale) for sigmas in sorted(steps)})
     found = _equal_change(stage, moved, made, at=at, scale=scale, wanted=wanted)
     fitted_by = boundary.provenance.get("classifier", {}).get("classifier_digest")
-    return Row(
+    row = Row(
         name=name,
         attribute=boundary.attribute,
         column=column,
@@ -82,6 +82,24 @@ def measure(
         steps=tuple(step(sigmas, made[sigmas]) for sigmas in sorted(steps)),
         leaves_after=_leaves_after(stage, moved, scale),
         metric=boundary.provenance.get("edit_metric", "euclidean") if metric == "own" else metric,
+    )
+    return with_likeness(stage, moved, row) if stage.measures else row
+
+
+def with_likeness(stage: Stage, boundary: Boundary, row: Row) -> Row:
+    """A row with the likeness of edited to unedited faces at each of its steps."""
+    steps = [*row.steps, *([row.equal] if row.equal else [])]
+    found = stage.likeness(boundary, [step.by for step in steps])
+    intervals = {name: mean_intervals(values) for name, values in found.items()}
+    measured = [
+        dataclasses.replace(step, likeness={name: each[i] for name, each in intervals.items()})
+        for i, step in enumerate(steps)
+    ]
+    return dataclasses.replace(
+        row,
+        steps=tuple(measured[: len(row.steps)]),
+        equal=measured[-1] if row.equal else None,
+        networks={measure.name: measure.sha256 for measure in stage.measures},
     )
 
 

@@ -19,9 +19,9 @@ from ifgan.backends import Backend, Docker, Kubeflow, Vertex
 from ifgan.classifier_options import Onnx, ScoreFile, ToyfacesClassifier
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
-from ifgan.preprocessing import check_sha256
+from ifgan.preprocessing import Network, check_sha256
 from ifgan.ranges import identifier, in_range, once, one_of, positive, rising_shares
-from ifgan.specs import PRECISIONS
+from ifgan.specs import MEASURES, PRECISIONS
 
 METHODS = ("auto", "linear", "regression", "ridge", "logistic", "interfacegan")
 LABELS = ("threshold", "ends", "quantiles")
@@ -167,10 +167,10 @@ class Svm:
 class EditOptions:
     """Which way edits along the boundary move a face (docs in ifgan/edit_vector.py)."""
 
-    metric: str = "euclidean"  # along the normal; covariance: the latents' covariance times it
+    metric: str = "auto"  # euclidean: along the normal n; covariance: the latents' covariance · n
 
     def __post_init__(self) -> None:
-        one_of("edit.metric", self.metric, METRICS)
+        one_of("edit.metric", self.metric, ("auto", *METRICS))
 
 
 @dataclass
@@ -183,8 +183,20 @@ class Evaluation:
     seed: int = 2_000_000_000  # of the first of them, far from what is fitted
     steps: list[float] = field(default_factory=lambda: [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
     change: float = 1.0  # of the target, in standard deviations of its score, to compare at
+    identity: Any = None  # ONNX file of a face network, a path or {path: …, image_size: …, …}
+    perceptual: Any = None  # of a perceptual network, likewise; see ifgan/resemblance.py
+
+    def networks(self) -> dict[str, Network]:
+        """The networks that say how like itself an edited face stays, by measure."""
+        given = {name: getattr(self, name) for name in MEASURES}
+        return {
+            name: Network.of(f"evaluation.{name}", value)
+            for name, value in given.items()
+            if value is not None
+        }
 
     def __post_init__(self) -> None:
+        self.networks()
         one_of("evaluation.kind", self.kind, ("none", "edits"))
         check_edits(
             "evaluation.",

@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Union, get_args, get_origin, get_type_hints
-
-from ifgan.errors import UserError
 
 #: of a network's layers at high resolutions; half precision is for GPUs
 PRECISIONS = ("float32", "float16", "bfloat16")
+
+#: of how like itself an edited face stays, see ``ifgan.resemblance``
+MEASURES = ("identity", "perceptual")
 
 Value = str | int | float | bool | list[float] | list[str] | None
 
@@ -120,6 +119,8 @@ class EvaluationSettings:
     generator … align : as the sampler's, of the faces that are edited.
     judge, judge_digest : who scores them, and the identity of its weights.
     column : what the judge calls the boundary's attribute.
+    identity_input, perceptual_input : what the networks of these measures take an image as, in one
+        line; None: not measured.
     """
 
     generator: str
@@ -138,6 +139,8 @@ class EvaluationSettings:
     seed: int
     steps: list[float]
     change: float
+    identity_input: str | None = None
+    perceptual_input: str | None = None
 
 
 Settings = SamplerSettings | ClassifierSettings | SvmSettings | EvaluationSettings
@@ -221,7 +224,7 @@ STEPS: Mapping[str, StepSpec] = {
             revision=1,
             settings=EvaluationSettings,
             inputs={"boundary": "Model"},
-            optional_inputs={"weights": "Model"},
+            optional_inputs={"weights": "Model", **dict.fromkeys(MEASURES, "Model")},
             outputs={"edits": "Dataset", "report": "HTML"},
             files=frozenset({"report"}),
         ),
@@ -247,51 +250,3 @@ def _count(name: str, given: set[str]) -> int:
 def settings_to_dict(settings: Settings) -> dict[str, Value]:
     """Plain values of a settings object, in the order of its fields."""
     return dataclasses.asdict(settings)
-
-
-def settings_from_dict(spec: StepSpec, values: Mapping[str, Any]) -> Settings:
-    """Settings of a step from loosely typed values, as JSON and KFP deliver them.
-
-    An absent or null value is None where the field allows it; whole floats become ints (KFP's
-    JSON numbers lose the difference).
-
-    Raises
-    ------
-    UserError
-        On an unknown or missing setting, or a value of the wrong type.
-    """
-    hints = get_type_hints(spec.settings)
-    unknown = sorted(set(values) - set(hints))
-    if unknown:
-        raise UserError(
-            f"step {spec.name} has no setting '{unknown[0]}'. It takes: {', '.join(hints)}."
-        )
-    coerced = {name: _coerce(spec, name, hint, values.get(name)) for name, hint in hints.items()}
-    return spec.settings(**coerced)
-
-
-def base_type(hint: Any) -> tuple[Any, bool]:
-    """The type without ``| None``, and whether None was allowed."""
-    if get_origin(hint) in (Union, types.UnionType):
-        members = [member for member in get_args(hint) if member is not type(None)]
-        assert len(members) == 1, hint
-        return members[0], True
-    return hint, False
-
-
-def _coerce(spec: StepSpec, name: str, hint: Any, value: Any) -> Any:
-    kind, optional = base_type(hint)
-    if value is None and optional:
-        return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int and is_number and float(value).is_integer():
-        return int(value)
-    if kind is float and is_number:
-        return float(value)
-    if kind in (str, bool) and isinstance(value, kind):
-        return value
-    if get_origin(kind) is list and isinstance(value, list):
-        [member] = get_args(kind)
-        return [_coerce(spec, name, member, item) for item in value]
-    wanted = getattr(kind, "__name__", str(kind))
-    raise UserError(f"setting {name} of step {spec.name} must be of type {wanted}. Got {value!r}.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,13 +21,14 @@ from torch import Tensor
 
 from ifgan import editing
 from ifgan.artifacts import Float32, ScoreColumn
-from ifgan.boundary import Boundary
+from ifgan.boundary import Boundary, Float64
 from ifgan.classifiers.base import Classifier
 from ifgan.edit_table import Pair, Population, Step, correlations
 from ifgan.editing import Edit
 from ifgan.generators.base import Generator, KnowsTruth, align_rows, truncate
 from ifgan.images import resize, shrink, to_uint8
 from ifgan.population import POPULATION, latents
+from ifgan.resemblance import Measure
 from ifgan.seeds import seeds_to_z
 
 _SHOWN = 8  # faces before and after
@@ -45,7 +46,8 @@ class Stage:
     seed, num_samples : the faces ``seed … seed + num_samples - 1``.
     psi, cutoff, align : as the boundary's samples were rendered.
     batch_size : faces that are rendered together.
-    advance : told of faces as they are scored.
+    advance : told of faces as they are rendered.
+    measures : of how like itself an edited face stays.
     """
 
     generator: Generator
@@ -57,6 +59,7 @@ class Stage:
     align: str
     batch_size: int = 64
     advance: Callable[[int], None] = field(default=lambda n: None)
+    measures: tuple[Measure, ...] = ()
 
     @property
     def columns(self) -> list[ScoreColumn]:
@@ -72,12 +75,35 @@ class Stage:
     def scores(self, boundary: Boundary | None, by: float) -> Float32:
         """(N, A) scores of the faces, moved by a step in untruncated units."""
         found = []
-        for first in range(self.seed, self.seed + self.num_samples, self.batch_size):
-            last = min(first + self.batch_size, self.seed + self.num_samples)
-            images = self.images(range(first, last), boundary, by)
+        for seeds in self._batches():
+            images = self.images(seeds, boundary, by)
             found.append(self.judge.score(resize(images, self.judge.image_size)).cpu().numpy())
             self.advance(len(images))
         return np.concatenate(found)
+
+    @torch.inference_mode()
+    def likeness(self, boundary: Boundary, steps: Sequence[float]) -> dict[str, Float64]:
+        """(N, steps) of each measure, of unedited faces and those moved by each of some steps."""
+        found: dict[str, list[list[Float64]]] = {measure.name: [] for measure in self.measures}
+        for seeds in self._batches():
+            before = self.images(seeds, None, 0.0)
+            for rows in found.values():
+                rows.append([])
+            for by in steps:
+                after = self.images(seeds, boundary, by)
+                for measure in self.measures:
+                    found[measure.name][-1].append(measure.of(before, after))
+                self.advance(len(after))
+        return {
+            name: np.concatenate([np.stack(batch, axis=1) for batch in batches])
+            for name, batches in found.items()
+        }
+
+    def _batches(self) -> Iterator[range]:
+        """The seeds that are rendered together."""
+        stop = self.seed + self.num_samples
+        for first in range(self.seed, stop, self.batch_size):
+            yield range(first, min(first + self.batch_size, stop))
 
     @torch.inference_mode()
     def images(self, seeds: Sequence[int], boundary: Boundary | None, by: float) -> Tensor:

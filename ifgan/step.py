@@ -27,7 +27,8 @@ from typing import Any
 from ifgan.errors import UserError, choices, circumstance
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
-from ifgan.specs import KEY, STEPS, Settings, StepSpec, settings_from_dict, settings_to_dict
+from ifgan.settings import settings_from_dict
+from ifgan.specs import KEY, STEPS, Settings, StepSpec, settings_to_dict
 
 #: Where platforms present object stores as paths.
 _MOUNTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}

@@ -14,7 +14,8 @@ from typing import Any, get_origin, get_type_hints
 
 from ifgan import paths
 from ifgan.backends import Images
-from ifgan.specs import KEY, STEPS, StepSpec, base_type
+from ifgan.settings import base_type
+from ifgan.specs import KEY, STEPS, StepSpec
 
 
 def component(spec: StepSpec, *, name: str, image: str, given: Iterable[str] = ()) -> Any:

@@ -46,13 +46,6 @@ class Mean(nn.Module):
         return means
 
 
-class Flatten(nn.Module):
-    """The image itself as an embedding."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images.flatten(1)
-
-
 class Normalised(nn.Module):
     """Depends on its batch, as a network does that is exported while it learns."""
 
@@ -77,3 +70,18 @@ class Distance(nn.Module):
 
     def forward(self, one: Tensor, other: Tensor) -> Tensor:
         return (one - other).square().mean(dim=(1, 2, 3), keepdim=True)
+
+
+def embedding(path: Path) -> Path:
+    """What a network trained on toy faces knows of a face: the layer before its scores."""
+    return export(_Embedding(), path)
+
+
+class _Embedding(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = load_classifier("judge").network
+
+    def forward(self, images: Tensor) -> Tensor:
+        found: Tensor = self.network.hidden(self.network.features(images).flatten(1))
+        return found

@@ -201,6 +201,48 @@ def test_a_conditional_fit_leaves_its_conditions_alone_along_the_covariance_too(
         )
 
 
+def test_a_conditional_edit_is_the_shortest_that_leaves_its_conditions_alone(
+    tmp_path: Path,
+) -> None:
+    """In the population's metric: as by Lagrange's multipliers, minimising eᵀ Σ⁻¹ e."""
+    digest = {"generator": {"generator": "planted", "generator_digest": "d"}}
+    hat, pose = (
+        Boundary(name, "w", unit(n), 0.0, digest) for n, name in enumerate(("hat", "pose"), start=1)
+    )
+    given = fitted(tmp_path / "given", "covariance", hat, pose)
+    latents, _, _ = planted.world(1500)
+    covariance = np.cov(latents.T, ddof=0)
+    held = np.stack([b.normal[0] for b in (given, hat, pose)], axis=1).astype(np.float64)
+    shortest = covariance @ held @ np.linalg.solve(held.T @ covariance @ held, [1.0, 0.0, 0.0])
+    shortest /= np.linalg.norm(shortest)
+    np.testing.assert_allclose(given.direction(), shortest, atol=1e-5)
+    primal = dataclasses.replace(fitted(tmp_path / "primal", "covariance"), provenance=digest)
+    undone = [
+        dataclasses.replace(b, edit=steepest(latents, b.normal[0]).astype(np.float32)[None])
+        for b in (hat, pose)
+    ]
+    np.testing.assert_allclose(primal.conditioned_on(*undone).direction(), shortest, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "metric"),
+    [
+        ((), "covariance"),
+        (("svm.space=z",), "euclidean"),
+        (("svm=interfacegan",), "euclidean"),
+        (("edit.metric=euclidean",), "euclidean"),
+        (("svm=interfacegan", "edit.metric=covariance"), "covariance"),
+    ],
+)
+def test_the_default_metric_is_the_covariances_in_w_and_the_references_in_its_fit(
+    shell: Shell, chosen: tuple[str, ...], metric: str
+) -> None:
+    shell.ok("dry_run=true", *chosen)
+    [folder] = shell.run_dirs()
+    graph = (folder / "graph.json").read_text()
+    assert f'"edit_metric": "{metric}"' in graph and graph.count("edit_metric") == 1
+
+
 def test_in_z_the_normal_is_the_steepest_in_either_metric(tmp_path: Path) -> None:
     assert fitted(tmp_path / "z", "covariance", space="z").edit is None
 
@@ -223,7 +265,7 @@ def test_a_run_has_its_edit_vector_in_the_run_directory_and_where_it_is_publishe
     shell: Shell,
 ) -> None:
     job = ("sampler.num_samples=400", "svm.c=1e-2", f"publish={shell.folder}/nfs")
-    shell.ok(*job, "edit.metric=covariance")
+    shell.ok(*job)
     [folder] = shell.run_dirs()
     assert json.loads((folder / "boundary.json").read_text())["edit_metric"] == "covariance"
     [published] = shell.folder.glob("nfs/*/edit.npy")

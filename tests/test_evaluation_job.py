@@ -88,9 +88,9 @@ def test_samples_from_elsewhere_have_no_generator_to_render_with(shell: Shell) -
 
 def test_a_run_into_the_same_directory_keeps_no_edits_of_the_one_before(shell: Shell) -> None:
     here = ("attribute=age", "hydra.run.dir=age", *QUICK)
-    shell.ok(*here, *EDITS, "edit.metric=covariance")
+    shell.ok(*here, *EDITS)
     names = ("edits.html", "edits.json", "edit.npy")
     assert all((shell.folder / "age" / name).exists() for name in names)
-    said = shell.ok(*here, "evaluation.change=2").stderr
+    said = shell.ok(*here, "evaluation.change=2", "edit.metric=euclidean").stderr
     assert "evaluation.* has no effect without evaluation=edits" in said
     assert not any((shell.folder / "age" / name).exists() for name in names)

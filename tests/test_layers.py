@@ -33,6 +33,7 @@ LAYERS = (
         "ifgan.styles",
         "ifgan.reach",
         "ifgan.specs",
+        "ifgan.settings",
         "ifgan.schema",
     ),
     (

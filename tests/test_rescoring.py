@@ -140,7 +140,7 @@ def test_the_documented_conditional_edits_change_the_condition_five_times_less(
 ) -> None:
     """Runs the commands of docs/evaluation.md, the second on fewer faces and boundaries."""
     text = (CHECKOUT / "docs" / "evaluation.md").read_text()
-    [block] = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+    block, *_ = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
     fit, evaluate = (shlex.split(line)[2:] for line in block.replace("\\\n", " ").splitlines())
     shell.ok(*fit[1:])
     places = [str(shell.folder / "age" / f"age-{job}") for job in (1, 3)]  # those in W

@@ -14,7 +14,8 @@ import pytest
 from ifgan import step
 from ifgan.errors import UserError
 from ifgan.runtime import Runtime
-from ifgan.specs import STEPS, settings_from_dict
+from ifgan.settings import settings_from_dict
+from ifgan.specs import STEPS
 from tests import planted
 from tests.conftest import CHECKOUT
 

@@ -42,6 +42,12 @@ def render_edits(data: EditsData) -> str:
         first_seed=first.seed,
         judge=first.judge,
         self_scored=edit_summary.SELF_SCORED if first.self_scored else "",
+        measures=[edit_summary.LIKENESS[name] for name in edit_summary.measures_of(data.rows)],
+        likeness=[_likeness(row, edit_summary.measures_of(data.rows)) for row in data.rows],
+        networks={
+            edit_summary.LIKENESS[name]: first.networks[name][:12]
+            for name in edit_summary.measures_of(data.rows)
+        },
         comparisons=[str(comparison) for comparison in edit_summary.comparisons(data.rows)],
         faces={
             name: [
@@ -83,6 +89,12 @@ def _cell(effect: Effect, row: Row) -> dict[str, object]:
         # What is as strong as the target's own change is as dark as it can be.
         "strength": 0.0 if own else round(min(1.0, abs(effect.in_sigmas.mean) / row.wanted), 2),
     }
+
+
+def _likeness(row: Row, measures: Sequence[str]) -> dict[str, object]:
+    found = [row.equal.likeness[name] for name in measures] if row.equal else []
+    cells = [{"mean": f"{each.mean:.3f}", "within": _half(each, 3)} for each in found]
+    return {"name": row.name, "cells": cells}
 
 
 def _half(interval: Interval, places: int) -> str:

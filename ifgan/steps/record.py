@@ -59,7 +59,9 @@ def _edit(
     """(1, D) what edits move along; None: the normal, which in Z is steepest in either metric."""
     if settings.edit_metric == "euclidean" or settings.space == "z":
         return None
-    edit_D = beside(steepest(task.latents, plane.unit), [c.normal[0] for c in conditions])
+    normals = [condition.normal[0] for condition in conditions]
+    ways = [steepest(task.latents, normal_D) for normal_D in normals]
+    edit_D = beside(steepest(task.latents, plane.unit), normals, ways)
     return edit_D.astype(np.float32)[None]
 
 

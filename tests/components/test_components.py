@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -19,13 +20,13 @@ from packaging.requirements import Requirement
 from ifgan import paths, step
 from ifgan.labels import Label, as_text
 from ifgan.preprocessing import Preprocessing
+from ifgan.settings import base_type
 from ifgan.specs import (
     STEPS,
     ClassifierSettings,
     SamplerSettings,
     Settings,
     StepSpec,
-    base_type,
 )
 from launchers.components import component_yaml
 from tests import planted, small_onnx
@@ -226,8 +227,8 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
     )
     assert (found["boundary"] / "boundary.npy").is_file()
     evaluated = run_as_in_image(
-        planted.EVALUATION,
-        {"boundary": found["boundary"]},
+        dataclasses.replace(planted.EVALUATION, identity_input=Preprocessing().as_text()),
+        {"boundary": found["boundary"], "identity": tmp_path / "c.onnx"},
         tmp_path / "evaluation",
         STEPS["evaluation"],
     )

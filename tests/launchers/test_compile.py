@@ -14,7 +14,7 @@ from ifgan.errors import UserError
 from ifgan.files import sha256
 from ifgan.graph import File, Identities, build, merge
 from ifgan.schema import Attribute, Config, Local, Sampler, Svm, Toyfaces
-from ifgan.specs import settings_from_dict
+from ifgan.settings import settings_from_dict
 from ifgan.store import Store
 from launchers import local
 from launchers.compile import below, compile_graph, task_names, to_yaml
