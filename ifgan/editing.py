@@ -217,11 +217,11 @@ def distance(generator: Generator, edit: Edit, final_NRD: Tensor) -> tuple[Float
     longer_R = np.ones(generator.num_ws)
     longer_R[:cutoff] = 1.0 / psi
     if boundary.space == "w":
-        at_N = boundary.distance(before_NRD.cpu().numpy(), layers=edit.layers, row0=edit.row0)
+        at_N = _each(boundary, before_NRD.cpu().numpy(), layers=edit.layers, row0=edit.row0)
         longer = float(longer_R[edit.rows(generator.num_ws)].mean())
         return at_N, longer * boundary.slope(boundary.direction())
     assert isinstance(generator, HasStyles), "check has seen to it"
-    at_N = boundary.distance(generator.styles(before_NRD).cpu().numpy())
+    at_N = _each(boundary, generator.styles(before_NRD).cpu().numpy())
     moving = boundary.direction(**edit.what)
     return at_N, boundary.slope(moving * longer_R[rows_of_styles(generator.style_layers)])
 
@@ -229,4 +229,10 @@ def distance(generator: Generator, edit: Edit, final_NRD: Tensor) -> tuple[Float
 def distance_z(edit: Edit, z_NDz: Float32) -> tuple[Float64, float]:
     """The same of normalised z (N, Dz) along a boundary in Z."""
     boundary = edit.boundary
-    return boundary.distance(z_NDz), boundary.slope(boundary.direction())
+    return _each(boundary, z_NDz), boundary.slope(boundary.direction())
+
+
+def _each(boundary: Boundary, latents: NDArray[np.floating[Any]], **what: Any) -> Float64:
+    """(N,) distances, one by one: sums of several depend in the last bit on how many they are."""
+    found = [boundary.distance(latents[k : k + 1], **what) for k in range(len(latents))]
+    return np.concatenate(found) if found else np.empty(0)

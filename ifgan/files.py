@@ -51,7 +51,25 @@ def fsync(path: Path) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Readable JSON, strict: NaN is refused rather than written."""
-    path.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    path.write_text(as_json(content))
+
+
+def as_json(content: object) -> str:
+    """The text of ``write_json``."""
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """A file that appears complete or not at all, and replaces one of its name."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with scratch.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> dict[str, Any]:

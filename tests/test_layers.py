@@ -18,6 +18,7 @@ LAYERS = (
         "ifgan.ranges",
         "ifgan.preprocessing",
         "ifgan.labels",
+        "ifgan.functions",
         "ifgan.classifier_options",
         "ifgan.options",
         "ifgan.backends",
@@ -81,6 +82,9 @@ LAYERS = (
         "ifgan.toyfaces",
         "ifgan.editing",
         "ifgan.population",
+        "ifgan.strip",
+        "ifgan.strip_render",
+        "ifgan.chosen_faces",
         "ifgan.edit_table",
         "ifgan.edit_summary",
         "ifgan.rescoring",
@@ -103,6 +107,8 @@ LAYERS = (
         "ifgan.benchmark",
         "ifgan.build_images",
         "ifgan.doctor",
+        "ifgan.edit",
+        "ifgan.edit_files",
         "ifgan.evaluate",
         "ifgan.fetch",
         "ifgan.provision",
@@ -111,6 +117,7 @@ LAYERS = (
 )
 #: package -> the only modules that may import it
 ONLY_IN = {
+    "av": ("ifgan.report.film",),
     "kfp": ("launchers.compile", "launchers.components", "launchers.kubernetes"),
     "google.cloud": ("ifgan.storage.gcs", "ifgan.provision.bucket"),
     "google.auth": (

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -21,6 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ifgan.errors import UserError, choices
+from ifgan.files import write_whole
 from ifgan.generators.base import Generator
 from ifgan.generators.families import FAMILIES, NetworkSettings, family_of
 from ifgan.generators.network import HALVES
@@ -61,15 +61,7 @@ def write_checkpoint(
         **({"record": record} if record else {}),
     }
     content = save(tensors, metadata={METADATA_KEY: json.dumps(header, sort_keys=True)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, content)
 
 
 def read_checkpoint(path: str | Path) -> tuple[NetworkSettings, dict[str, Tensor]]:

@@ -7,7 +7,6 @@ python -m ifgan.toyfaces.grid factors.png --sweep --resolution 128
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +16,11 @@ from torch import Tensor
 
 from ifgan.errors import UserError
 from ifgan.generators.base import seeds_to_z, truncate
+from ifgan.seeds import parse_seeds
 from ifgan.toyfaces.generator import ToyFaces
 from ifgan.toyfaces.traits import FACTORS
 
 _PAPER, _INK = (250, 247, 242), (70, 60, 62)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Seeds written as "0-63" or "3,5,8-10".
-
-    Raises
-    ------
-    UserError
-        If the text is written otherwise.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
-        if match is None:
-            raise UserError(f"--seeds must be like 0-63 or 3,5,8-10. Got '{text}'.")
-        seeds.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
-    if not seeds:
-        raise UserError(f"--seeds must name at least one seed. Got '{text}'.")
-    return seeds
 
 
 def sweep(generator: ToyFaces, seeds: list[int], *, psi: float, steps: int) -> Tensor:
@@ -98,7 +79,7 @@ def main() -> None:
     try:
         if options.columns < 1:
             raise UserError(f"--columns must be at least 1. Got {options.columns}.")
-        seeds = parse_seeds(options.seeds)
+        seeds = parse_seeds(options.seeds, option="--seeds")
         generator = ToyFaces(options.resolution)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None

@@ -34,10 +34,10 @@ from ifgan.generators.checkpoint import load_generator_file, write_checkpoint
 from ifgan.generators.geometry import StyleGAN3Settings
 from ifgan.progress import Progress
 from ifgan.toyfaces.classifiers import load_classifier
-from ifgan.toyfaces.drawing import draw
 from ifgan.toyfaces.generator import ToyFaces
+from ifgan.toyfaces.lessons import Lessons
 from ifgan.toyfaces.likeness import Loss, Weights
-from ifgan.toyfaces.space import DIM, load_space, map_to_w
+from ifgan.toyfaces.space import DIM
 from ifgan.toyfaces.student import SETTINGS, Student, finished
 
 log = logging.getLogger("ifgan.toyfaces.train_network")
@@ -67,16 +67,6 @@ class Training:
     likeness: Weights = field(default_factory=Weights)
 
 
-def pairs(count: int, random: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Traits (N, K) float32 and faces (N, 3, H, H) of fresh latents."""
-    space = load_space()
-    z_ND = torch.randn(count, DIM, generator=random, dtype=torch.float64)
-    traits_NK = (map_to_w(z_ND, space.layers) - space.w_avg) @ space.readout.T
-    with torch.no_grad():
-        faces = draw(traits_NK, size=SETTINGS.img_resolution, device=device)
-    return traits_NK.float().to(device), faces
-
-
 class Run:
     """A student, its average, its optimizer and where they are: what the state file holds."""
 
@@ -90,8 +80,11 @@ class Run:
         self.student.to(memory_format=memory)  # type: ignore[call-overload]
         self.parameters: list[Tensor] = list(self.student.parameters())
         self.averages: list[Tensor] = list(self.average.parameters())
-        self.optimizer = torch.optim.Adam(self.parameters, training.learning_rate, (0.9, 0.99))
+        self.optimizer = torch.optim.Adam(
+            self.parameters, training.learning_rate, (0.9, 0.99), fused=device.type == "cuda"
+        )
         self.random = torch.Generator().manual_seed(training.seed)
+        self.lessons = Lessons(self.random, batch=training.batch, device=device)
         self.loss = Loss(training.likeness, device)
         self.done = 0
 
@@ -99,7 +92,7 @@ class Run:
         """Learn from one batch; its loss, still on the device."""
         training = self.training
         batch = min(training.batch, training.images - self.done)
-        traits_NK, faces = pairs(batch, self.random, self.device)
+        traits_NK, faces = (part[:batch] for part in next(self.lessons))
         for group in self.optimizer.param_groups:
             group["lr"] = training.learning_rate * rate(self.done / training.images)
         with torch.autocast(self.device.type, torch.bfloat16):
@@ -143,6 +136,10 @@ class Run:
         self.random.set_state(state["random"].cpu())
         self.student.load_state_dict(state["student"])
         self.average.load_state_dict(state["average"])
+        for loaded, group in zip(
+            state["optimizer"]["param_groups"], self.optimizer.param_groups, strict=True
+        ):
+            loaded["fused"] = group["fused"]  # of this device, not of the one that it began on
         self.optimizer.load_state_dict(state["optimizer"])
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ifgan.errors import UserError
-from ifgan.toyfaces.grid import parse_seeds
+from ifgan.seeds import parse_seeds
 
 
 def grid(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -20,13 +20,13 @@ def grid(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_seeds_are_ranges_and_lists() -> None:
-    assert parse_seeds("3,5,8-10") == [3, 5, 8, 9, 10]
+    assert parse_seeds("3,5,8-10", option="seeds") == [3, 5, 8, 9, 10]
 
 
-@pytest.mark.parametrize("text", ["", "a-b", "5-3", "-1"])
+@pytest.mark.parametrize("text", ["", "a-b", "5-3", "-1", "3,", "4294967296", "0-4294967295"])
 def test_other_seeds_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="--seeds"):
-        parse_seeds(text)
+        parse_seeds(text, option="--seeds")
 
 
 def test_it_writes_a_grid_of_faces(tmp_path: Path) -> None:

@@ -15,9 +15,17 @@ from ifgan.generators.checkpoint import load_generator_file, read_checkpoint, wr
 from ifgan.generators.stylegan3 import StyleGAN3, StyleGAN3Network
 from ifgan.header import read_header
 from ifgan.toyfaces import ToyFaces, train_network
+from ifgan.toyfaces.lessons import Lessons, pairs
 from ifgan.toyfaces.likeness import face_weight
 from ifgan.toyfaces.student import SETTINGS, Student, finished, widen
-from ifgan.toyfaces.train_network import Run, Training, main, pairs, rate, state_file, train
+from ifgan.toyfaces.train_network import (
+    Run,
+    Training,
+    main,
+    rate,
+    state_file,
+    train,
+)
 from tests.generators.reference import relative_error
 
 CPU = torch.device("cpu")
@@ -78,13 +86,26 @@ def test_half_precision_of_the_file_hardly_shows(tmp_path: Path) -> None:
 
 def test_it_learns() -> None:
     run = Run(Training(images=30 * 8, batch=8), CPU, TINY)
-    traits_NK, faces = pairs(32, torch.Generator().manual_seed(0), CPU)
+    traits_NK, faces = pairs(latents(32).double(), CPU)
     with torch.no_grad():
         before = float(run.loss(run.student(traits_NK), faces))
     for _ in range(30):
         run.step()
     with torch.no_grad():
         assert float(run.loss(run.student(traits_NK), faces)) < 0.95 * before
+
+
+def test_lessons_do_not_depend_on_how_many_are_drawn_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def first(count: int, together: int) -> list[Tensor]:
+        lessons = Lessons(torch.Generator().manual_seed(0), batch=3, device=CPU)
+        monkeypatch.setattr(lessons, "_together", together)
+        found = [tensor for _ in range(count) for tensor in next(lessons)]
+        return [*found, lessons.random.get_state()]
+
+    for one, other in zip(first(5, 1), first(5, 4), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_stopped_training_goes_on_to_the_same_network(
