@@ -46,6 +46,7 @@ class Options:
       steps : how many; 11, one more than there, so that the unedited face is among them.
       layers : rows of w that move: coarse, middle, fine, 4-7; null: those the boundary names.
       row0 : true or false, with row 0 or without, which turns and places a StyleGAN3's face.
+      channels : of boundaries in S, so many of the strongest styles; null: all.
 
     Output
       out : folder for a PNG and a GIF of each strip, edit.html and edit.json; edit.
@@ -71,6 +72,7 @@ class Options:
     steps: int = 11
     layers: str | None = None
     row0: bool | None = None
+    channels: int | None = None
     out: str = "edit"
     size: int = 256
     mp4: bool = False
@@ -96,7 +98,11 @@ class Options:
     @property
     def course(self) -> Course:
         """The steps."""
-        what: dict[str, Any] = {"layers": self.layers, "row0": self.row0}
+        what: dict[str, Any] = {
+            "layers": self.layers,
+            "row0": self.row0,
+            "channels": self.channels,
+        }
         return Course.over(self.range, self.steps, mode=self.mode, unit=self.unit, **what)
 
     @property
