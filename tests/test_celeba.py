@@ -22,10 +22,11 @@ from ifgan.compose import compose_config
 from ifgan.errors import UserError
 from ifgan.identities import identify
 from ifgan.images import resize
-from tests.conftest import Shell
+from tests.conftest import CHECKOUT, Shell
 from tests.downloads.server import Served, serve
 
 RUN = ("classifier=celeba_resnet50", "classifier.path=celeba.pt", "classifier.image_size=32")
+DOCUMENTED = "python -m ifgan " + " ".join(RUN[:2]) + "\n"
 QUICK = ("attribute=smile", "sampler.num_samples=200", "svm.c=0.001")
 SMILING = ATTRIBUTES.index("Smiling")
 
@@ -202,6 +203,10 @@ def ran(shared_shell: Shell) -> Iterator[Shell]:
     shared_shell.ok(*RUN, *QUICK)
     yield shared_shell
     (shared_shell.folder / "celeba.pt").unlink()
+
+
+def test_the_command_is_the_documented_one() -> None:
+    assert DOCUMENTED in (CHECKOUT / "docs" / "classifiers.md").read_text(encoding="utf-8")
 
 
 def test_a_run_scores_all_attributes_and_finds_a_boundary(ran: Shell) -> None:
