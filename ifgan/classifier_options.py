@@ -9,6 +9,7 @@ from omegaconf import MISSING
 
 from ifgan.labels import Label, labels_of
 from ifgan.preprocessing import Preprocessing, check_sha256
+from ifgan.ranges import in_range, matches
 
 
 @dataclass
@@ -37,18 +38,29 @@ class ScoreFile(Classifier):
 
 
 @dataclass
-class Onnx(Classifier):
+class Labelled(Classifier):
+    """A network or a function from elsewhere, whose columns are given names."""
+
+    image_size: int = 224  # pixels a side that it takes
+    labels: Any = MISSING  # names in the order of the columns, or {NAME: COLUMN}; ifgan/labels.py
+    outputs: str = "logits"  # or probabilities, softmax, values
+    unit: str = ""  # of values: years, degrees, …
+
+    def __post_init__(self) -> None:
+        self.described()
+
+    def described(self) -> tuple[Label, ...]:
+        """What it scores."""
+        return labels_of("classifier.labels", self.labels, outputs=self.outputs, unit=self.unit)
+
+
+@dataclass
+class Onnx(Labelled):
     """A network from an ONNX file (docs/classifiers.md)."""
 
     kind: str = "onnx"
-    image_size: int = 224  # pixels a side that the network takes
     path: str = MISSING  # a local path, https://…, gs://… or s3://…
     sha256: str | None = None  # what the file must be; null: whatever comes
-    labels: Any = (
-        MISSING  # names in the order of the columns, or {NAME: COLUMN}, see ifgan/labels.py
-    )
-    outputs: str = "logits"  # or probabilities, softmax, values
-    unit: str = ""  # of values: years, degrees, …
     channels: str = "rgb"  # or bgr
     layout: str = "nchw"  # or nhwc
     mean: list[float] | None = None  # of each channel from 0 to 1; null: 0.5
@@ -56,10 +68,10 @@ class Onnx(Classifier):
     range: list[float] | None = None  # instead: what black and white become; null: [-1, 1]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.sha256 is not None:
             check_sha256("classifier.sha256", self.sha256)
         self.preprocessing()
-        self.described()
 
     def preprocessing(self) -> Preprocessing:
         """What the network takes an image as."""
@@ -73,6 +85,16 @@ class Onnx(Classifier):
             range=self.range,
         )
 
-    def described(self) -> tuple[Label, ...]:
-        """What it scores."""
-        return labels_of("classifier.labels", self.labels, outputs=self.outputs, unit=self.unit)
+
+@dataclass
+class Python(Labelled):
+    """A function of the user's, on backend=local (docs/classifiers.md)."""
+
+    kind: str = "python"
+    function: str = MISSING  # MODULE:NAME; (N, 3, H, H) in [-1, 1] -> (N, A)
+    version: str = ""  # to be changed with what the function reads besides its own file
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        matches("classifier.function", self.function, r"[\w.]+:\w+", example="my_module:score")
+        in_range("classifier.image_size", self.image_size, low=8, high=2048)

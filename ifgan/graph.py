@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ifgan.classifier_options import Onnx
+from ifgan.classifier_options import Labelled, Onnx, Python
 from ifgan.combinations import as_condition, check_conditions, check_space
 from ifgan.digest import digest
 from ifgan.errors import UserError, choices
@@ -184,14 +184,15 @@ def build(config: Config, identities: Identities, *, conditions: Sequence[Attrib
 
 def _classifier(config: Config, identities: Identities, faces: Output | File) -> Node:
     chosen, weights = config.classifier, identities.classifier_file
-    from_file = isinstance(chosen, Onnx)
     return Node(
         "classifier",
         ClassifierSettings(
             classifier=chosen.kind,
             classifier_digest=identities.classifier_digest,
-            preprocessing=chosen.preprocessing().as_text() if from_file else None,
-            labels=as_text(chosen.described()) if from_file else None,
+            labels=as_text(chosen.described()) if isinstance(chosen, Labelled) else None,
+            preprocessing=chosen.preprocessing().as_text() if isinstance(chosen, Onnx) else None,
+            function=chosen.function if isinstance(chosen, Python) else None,
+            image_size=chosen.image_size if isinstance(chosen, Python) else None,
         ),
         {"faces": faces, **({"weights": weights} if weights else {})},
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifgan.backends import Remote
-from ifgan.classifier_options import Onnx, ScoreFile
+from ifgan.classifier_options import Onnx, Python, ScoreFile
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
@@ -18,7 +18,7 @@ from ifgan.graph import File, Identities
 from ifgan.header import check_class_label, is_pickle, read_header
 from ifgan.partial import writing
 from ifgan.progress import Progress
-from ifgan.schema import Checkpoint, Config, Toyfaces
+from ifgan.schema import Checkpoint, Config, Local, Toyfaces
 
 
 def identify(config: Config) -> Identities:
@@ -109,6 +109,8 @@ def _classifier(config: Config) -> tuple[str, File | None, tuple[str, ...]]:
         file = _fetched("classifier.path", classifier.path, classifier.sha256, config)
         check_scores(file.as_path(), classifier.preprocessing(), labels, option="classifier.path")
         return file.sha256, file, tuple(label.name for label in labels)
+    if isinstance(classifier, Python):
+        return _function(classifier, config)
     if isinstance(classifier, ScoreFile):
         from ifgan.classifiers.scores import read_names
 
@@ -116,6 +118,24 @@ def _classifier(config: Config) -> tuple[str, File | None, tuple[str, ...]]:
         return file.sha256, file, read_names(Path(file.path))
     digest, columns = _shipped(getattr(classifier, "kind", ""))
     return digest, None, columns
+
+
+def _function(classifier: Python, config: Config) -> tuple[str, File | None, tuple[str, ...]]:
+    if not isinstance(config.backend, Local):
+        raise UserError(
+            f"classifier=python runs a function of this machine's, so it needs backend=local. Got "
+            f"backend={config.backend.kind}. Export its network to ONNX (docs/classifiers.md) and "
+            "take classifier=onnx, which goes into every image."
+        )
+    from ifgan.classifiers.python import check
+    from ifgan.devices import resolve
+    from ifgan.functions import find, identity
+
+    labels = classifier.described()
+    function, file = find("classifier.function", classifier.function)
+    device = resolve(config.backend.device)
+    check(function, labels, image_size=classifier.image_size, device=device)
+    return identity(file, classifier.version), None, tuple(label.name for label in labels)
 
 
 def _fetched(option: str, address: str, sha256: str | None, config: Config) -> File:

@@ -64,14 +64,18 @@ class ClassifierSettings:
     Parameters
     ----------
     classifier_digest : identity of its weights.
-    preprocessing, labels : of a network from a file: what it takes an image as, and what its
-        columns mean, as ``ifgan.preprocessing`` and ``ifgan.labels`` write them in one line.
+    labels : what the columns of a network or function from elsewhere mean, as ``ifgan.labels``
+        writes it in one line.
+    preprocessing : what a network from a file takes an image as, see ``ifgan.preprocessing``.
+    function, image_size : import path of the user's function, and pixels a side that it takes.
     """
 
     classifier: str
     classifier_digest: str
-    preprocessing: str | None = None
     labels: str | None = None
+    preprocessing: str | None = None
+    function: str | None = None
+    image_size: int | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from torch import nn
 
-from ifgan.classifiers.onnx import scores_of
+from ifgan.classifiers.labelled import scores_of
 from ifgan.errors import UserError
 from ifgan.labels import Label, as_text, from_text, labels_of
 from tests import small_onnx
@@ -160,12 +160,13 @@ def test_scores_that_are_not_finite_stop_the_run(shell: Shell) -> None:
 
 def test_the_documented_export_and_its_commands_run(shell: Shell) -> None:
     text = (CHECKOUT / "docs" / "classifiers.md").read_text(encoding="utf-8")
-    [export], [command], [own] = (
+    [export, function], [command, by_function], [own] = (
         re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
         for language in ("python", "bash", "yaml")
     )
     (shell.folder / "conf.local" / "classifier").mkdir(parents=True)
     (shell.folder / "conf.local" / "classifier" / "mine.yaml").write_text(own, encoding="utf-8")
+    (shell.folder / "my_module.py").write_text(function, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", export],
         cwd=shell.folder,
@@ -174,7 +175,10 @@ def test_the_documented_export_and_its_commands_run(shell: Shell) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    [_, _, module, *arguments] = shlex.split(command.replace("\\\n", " "))
-    shell.ok(*arguments, *QUICK, module=module)
+    for line in (command, by_function):
+        [_, _, module, *arguments] = shlex.split(line.replace("\\\n", " "))
+        shell.ok(*arguments, *QUICK, module=module)
+    one, other = (np.load(folder / "boundary.npy") for folder in shell.run_dirs())
+    assert (one * other).sum() > 0.9999
     again = shell.ok("classifier=mine", *QUICK)
     assert "Nothing to do" in again.stderr

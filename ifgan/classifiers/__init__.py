@@ -27,6 +27,10 @@ def load(
 
         assert weights is not None
         return onnx.load(settings, weights, device=device)
+    if settings.classifier == "python":
+        from ifgan.classifiers import python
+
+        return python.load(settings)
     from ifgan.toyfaces import load_classifier
 
     return load_classifier(settings.classifier, device=device)

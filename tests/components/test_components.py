@@ -211,7 +211,7 @@ def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
     )
     by_network = run_as_in_image(
         ClassifierSettings(
-            "onnx", "d", Preprocessing().as_text(), as_text([Label("smile", 0, "logits", "")])
+            "onnx", "d", as_text([Label("smile", 0, "logits", "")]), Preprocessing().as_text()
         ),
         {"faces": drawn["faces"], "weights": small_onnx.classifier(tmp_path / "c.onnx")},
         tmp_path / "onnx",
