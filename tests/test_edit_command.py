@@ -7,6 +7,8 @@ import io
 import json
 import pickle
 import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +30,7 @@ from ifgan.report import film
 from ifgan.strip import Course, Strip
 from ifgan.strip_render import Camera, Finish, render_strip
 from tests import small_network
-from tests.conftest import Shell, seconds_of_children
+from tests.conftest import CHECKOUT, Shell, seconds_of_children
 
 SEEDS = [3, 4, 8]
 TOYFACES = {"generator": "toyfaces", "generator_digest": "toyfaces-1-64"}
@@ -453,3 +455,57 @@ def test_help_names_every_option_within_a_second(shell: Shell) -> None:
     assert seconds_of_children() - before < 1.0
     for field in dataclasses.fields(edit.Options):
         assert f"\n      {field.name} : " in said, field.name
+
+
+DOCUMENT = (CHECKOUT / "docs" / "edits.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+@pytest.fixture(scope="module")
+def documented(shared_shell: Shell, networks: Path) -> Shell:
+    """A directory with the files that the document speaks of."""
+    folder = shared_shell.folder
+    folder.mkdir(exist_ok=True)
+    (folder / "net.safetensors").symlink_to(networks / "three.safetensors")
+    np.save(folder / "age_boundary.npy", boundary().normal)
+    torch.save(torch.tensor(boundary().normal), folder / "age.pt")
+    np.save(folder / "w.npy", np.random.RandomState(0).randn(2, 8, 512))
+    np.save(folder / "t.npy", np.stack([np.eye(3)] * 2))
+    return shared_shell
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_document_runs(
+    documented: Shell,
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The edits in this process, where torch is there already."""
+    _, _, module, *arguments = shlex.split(command)
+    if module == "ifgan":
+        documented.ok(*arguments, "sampler.num_samples=400", "svm.c=0.001")
+        return
+    assert module == "ifgan.edit"
+    monkeypatch.chdir(documented.folder)
+    needs_a_network = "generator=stylegan3_r_ffhq" in arguments
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    assert edit.main(arguments) == int(needs_a_network), capsys.readouterr().err
+    assert not needs_a_network or "Put the file at" in capsys.readouterr().err
+
+
+def test_the_python_example_of_the_document_runs(documented: Shell) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    check = "assert images.shape == (3, 3, 64, 64) and older.shape == w.shape"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{example}\n{check}"],
+        cwd=documented.folder,
+        env=documented.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

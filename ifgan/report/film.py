@@ -48,6 +48,9 @@ def gif(strip: Strip) -> bytes:
     shown = pictures(strip)
     sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in shown]))
     palette = sheet.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours = palette.getpalette() or []
+    paper = 3 * np.asarray(palette)[0, 0]  # of the median of what is nearly white
+    palette.putpalette([*colours[:paper], *PAPER, *colours[paper + 3 :]])
     reduced = [p.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for p in shown]
     order = there_and_back(len(shown))
     first, *others = (reduced[step] for step, _ in order)
@@ -126,7 +129,7 @@ def _axis(page: Image.Image, strip: Strip, step: int, *, left: int, right: int, 
     arrow(page, strip, left=left, right=right, level=level)
     low, *_, high = strip.course.positions
     share = (strip.course.positions[step] - low) / (high - low)
-    x = left + 9 + round(share * (right - left - 26))
+    x = left + 9 + round(share * (right - left - 32))
     disc = Image.new("L", (80, 80))  # painted larger, for smooth edges
     for radius, colour in ((40, PAPER), (30, shade(share))):
         ImageDraw.Draw(disc).circle((40, 40), radius, fill=255)

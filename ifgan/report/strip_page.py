@@ -79,7 +79,7 @@ def _distance(strip: Strip, row: int, step: int) -> str:
     """Where the edited face is; nothing where it has not moved, or the position says so already."""
     if strip.distances is None or strip.course.mode == "absolute" or step == strip.course.start:
         return ""
-    return strip_words.distance(strip, float(strip.distances[row, step]))
+    return f"→ {strip_words.distance(strip, float(strip.distances[row, step]))}"
 
 
 def _start(strip: Strip, row: int | None) -> int:

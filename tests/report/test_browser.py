@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,17 +11,9 @@ import pytest
 
 from ifgan.report import LearningPoint, ReportData, render
 from tests.report import samples
+from tests.report.chromium import NEEDS_CHROMIUM, contrast
 
-REQUIRED = os.environ.get("IFGAN_REQUIRE_CHROMIUM") == "1"  # set by .ci/run
-if not REQUIRED:
-    pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-playwright: Any = importlib.import_module("playwright.sync_api")
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED, reason="no Chromium on this machine"
-)
+pytestmark = NEEDS_CHROMIUM
 
 HOSTILE = "<script>alert(1)</script>"
 WIDTHS = (1280, 768, 390)
@@ -56,14 +45,6 @@ CASES: dict[str, Callable[[], ReportData]] = {
         samples.binary(5, faces=False), metrics={}, roc=None, learning_curve=()
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -137,7 +118,7 @@ def test_an_attribute_named_like_a_script_is_shown_and_not_run(show: Open) -> No
     assert page.evaluate("document.scripts.length") == 0
 
 
-def test_text_and_figures_follow_light_and_dark_mode_with_enough_contrast(show: Open) -> None:
+def test_text_and_figures_follow_light_and_dark_mode_with_enoughcontrast(show: Open) -> None:
     data = samples.binary(2000)
     fills = set()
     for mode in ("light", "dark"):
@@ -145,30 +126,7 @@ def test_text_and_figures_follow_light_and_dark_mode_with_enough_contrast(show: 
         cell = page.locator("svg path[style*='fill: var']").first
         fills.add(cell.evaluate("element => getComputedStyle(element).fill"))
         for selector in ("body", ".seed", "figcaption", "figure text", ".kind", ".key p"):
-            assert _contrast(page, selector) >= 4.5, (mode, selector)
+            assert contrast(page, selector) >= 4.5, (mode, selector)
         for colour in ("--positive", "--negative", "--accent"):
-            assert _contrast(page, "body", colour) >= 3, (mode, colour)
+            assert contrast(page, "body", colour) >= 3, (mode, colour)
     assert len(fills) == 2
-
-
-def _contrast(page: Any, selector: str, colour: str | None = None) -> float:
-    """WCAG 2 contrast of an element's text, or of a named colour, with the page."""
-    ratio = page.evaluate(
-        """([selector, colour]) => {
-          const element = document.querySelector(selector);
-          if (colour) element.style.color = `var(${colour})`;
-          const style = getComputedStyle(element);
-          const ink = element.closest('svg') ? style.fill : style.color;
-          const paper = getComputedStyle(document.body).backgroundColor;
-          if (colour) element.style.color = '';
-          const luminance = text => {
-            const [r, g, b] = text.match(/[0-9.]+/g).slice(0, 3).map(Number)
-              .map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
-            return .2126 * r + .7152 * g + .0722 * b;
-          };
-          const [low, high] = [luminance(ink), luminance(paper)].sort((a, b) => a - b);
-          return (high + .05) / (low + .05);
-        }""",
-        [selector, colour],
-    )
-    return float(ratio)
