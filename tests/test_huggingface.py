@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from ifgan.model_labels import model_labels
 from ifgan.specs import ClassifierSettings
 from ifgan.transformers_model import load_model, prepared
 from tests import small_models
-from tests.conftest import Shell
+from tests.conftest import CHECKOUT, Shell
 
 LABELS = "classifier.labels={smile: happy}"
 MODEL = ("classifier=huggingface", "classifier.path=vit", "classifier.image_size=64", LABELS)
@@ -165,6 +166,18 @@ def test_code_of_a_model_runs_only_when_that_is_asked_for(
     code = tmp_path / "own_code" / "own.py"
     code.write_text(f"{code.read_text()}\n# other code is another classifier\n")
     assert re.search(r"classifier +\w+ done", shell.ok(*trusting).stderr)
+
+
+def test_the_documented_command_runs(found: Shell) -> None:
+    text = (CHECKOUT / "docs" / "classifiers.md").read_text(encoding="utf-8")
+    [command] = [
+        block.replace("\\\n", " ")
+        for block in re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+        if "classifier=huggingface" in block
+    ]
+    shutil.copytree(found.folder / "vit", found.folder / "emotions")
+    _, _, module, *arguments = shlex.split(command)
+    found.ok(*arguments, *QUICK, module=module)
 
 
 def test_a_name_on_the_hub_is_found_in_its_cache_at_its_revision(tmp_path: Path) -> None:
