@@ -27,7 +27,7 @@ def write(folder: Path, strips: Sequence[Strip], *, mp4: bool) -> list[Path]:
     contents: dict[str, bytes] = {}
     for name, strip in zip(_names(strips), strips, strict=True):
         picture = io.BytesIO()
-        strip_picture.figure(strip).save(picture, "PNG", optimize=True)
+        strip_picture.figure(strip).save(picture, "PNG")
         contents[f"{name}.png"] = picture.getvalue()
         contents[f"{name}.gif"] = film.gif(strip)
         if mp4:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ifgan.boundary import Boundary
 from ifgan.edit_summary import SELF_SCORED, lines
 from ifgan.edit_table import Row, as_json
-from ifgan.errors import UserError, circumstance
+from ifgan.errors import UserError
 from ifgan.files import write_json
-from ifgan.options import parse
+from ifgan.options import command, parse
 from ifgan.ranges import in_range, one_of
 from ifgan.runs import boundaries_at, generator_of, out_folder
 from ifgan.schema import METRICS, Evaluation, check_edits
@@ -45,6 +45,7 @@ class Options:
         normal; own: as the boundary's edits are; several, after commas, compares them.
     change : of the target that boundaries are compared at, in standard deviations of its score.
     generator : a name or a file; null: the run's.
+    space : w or z, where other tools' boundary files live; ours say so themselves.
     identity : ONNX file of a face network, by whose embeddings edited faces are compared with
         unedited ones: a path, or {path: …, image_size: …, …}; null: not measured.
     perceptual : of a perceptual network, likewise; docs/evaluation.md.
@@ -60,6 +61,7 @@ class Options:
     metric: str = "own"
     change: float = Evaluation.change
     generator: str | None = None
+    space: str | None = None
     identity: str | None = None
     perceptual: str | None = None
     device: str = "auto"
@@ -99,7 +101,7 @@ def evaluate(places: Sequence[Path], options: Options) -> list[Row]:
     UserError
         If there are none, they are of several generators, or the judge can't score them.
     """
-    boundaries = boundaries_at(places)
+    boundaries = boundaries_at(places, space=options.space)
     out = out_folder(options.out)
     source = generator_of(places, [*boundaries.values()], options.generator)
     stage, rows = _measured(boundaries, options, *source)
@@ -204,32 +206,21 @@ def _column(boundary: Boundary, judge: Classifier) -> str:
     return own
 
 
+def _run(arguments: list[str]) -> str:
+    places, options = parse(arguments, Options)
+    if not places:
+        raise UserError("give at least one run directory, sweep directory or boundary.npy.")
+    rows = evaluate(places, options)
+    said = ["\n".join(lines(rows)), ""]
+    if any(row.self_scored for row in rows):
+        said.append(f"Some rows are {SELF_SCORED}.")
+    out = Path(options.out)
+    return "\n".join([*said, f"written: {out / 'evaluation.html'}, {out / 'evaluation.json'}"])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; the exit code."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
-    if {"-h", "--help"} & set(given):
-        sys.stdout.write(f"{_HELP}\n")
-        return 0
-    try:
-        places, options = parse(given, Options)
-        if not places:
-            raise UserError("give at least one run directory, sweep directory or boundary.npy.")
-        rows = evaluate(places, options)
-    except Exception as error:
-        line = circumstance(error)
-        if line is None:
-            raise
-        sys.stderr.write(f"error: {line}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; nothing was written\n")
-        return 130
-    sys.stdout.write("\n".join(lines(rows)) + "\n\n")
-    if any(row.self_scored for row in rows):
-        sys.stdout.write(f"Some rows are {SELF_SCORED}.\n")
-    out = Path(options.out)
-    sys.stdout.write(f"written: {out / 'evaluation.html'}, {out / 'evaluation.json'}\n")
-    return 0
+    return command(arguments, _HELP, _run, interrupted="nothing was written")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def _classifier_weights(config: Config) -> Weights:
 
         labels = classifier.described()
         file = _fetched("classifier.path", classifier.path, classifier.sha256, config)
-        check_scores(file.as_path(), classifier.preprocessing(), labels, option="classifier.path")
+        check_scores(file, classifier.preprocessing(), labels, option="classifier.path")
         return file.sha256, file, tuple(label.name for label in labels)
     if isinstance(classifier, Python):
         return _function(classifier, config)
@@ -184,7 +184,7 @@ def measured(config: Config) -> dict[str, File]:
         option = network.option if network.sha256 is None else f"{network.option}.path"
         found[name] = _fetched(option, network.path, network.sha256, config)
         check = check_embedding if name == "identity" else check_distance
-        check(found[name].as_path(), network.preprocessing, option=network.option)
+        check(found[name], network.preprocessing, option=network.option)
     return found
 
 

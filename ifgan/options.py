@@ -1,14 +1,15 @@
-"""Options of a command that is none of Hydra's: ``PLACE… option=value …`` into a dataclass."""
+"""Commands that are none of Hydra's: ``PLACE… option=value …`` into a dataclass, and exit codes."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from ifgan.errors import UserError, choices
+from ifgan.errors import UserError, choices, circumstance
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -16,6 +17,40 @@ if TYPE_CHECKING:
     Options = TypeVar("Options", bound=DataclassInstance)
 
 _EXAMPLES = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
+def command(
+    arguments: Sequence[str] | None,
+    text: str,
+    run: Callable[[list[str]], str],
+    *,
+    interrupted: str,
+) -> int:
+    """Run a command and print what it returns, or why it could not in one line; the exit code.
+
+    Parameters
+    ----------
+    arguments : None: those of this process.
+    text : what --help prints.
+    interrupted : what is said of files after Ctrl-C.
+    """
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if {"-h", "--help"} & set(given):
+        sys.stdout.write(f"{text}\n")
+        return 0
+    try:
+        said = run(given)
+    except Exception as error:
+        line = circumstance(error)
+        if line is None:
+            raise
+        sys.stderr.write(f"error: {line}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\ninterrupted; {interrupted}\n")
+        return 130
+    sys.stdout.write(f"{said}\n")
+    return 0
 
 
 def parse(arguments: Sequence[str], options: type[Options]) -> tuple[list[Path], Options]:

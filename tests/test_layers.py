@@ -113,6 +113,7 @@ LAYERS = (
         "ifgan.doctor",
         "ifgan.edit",
         "ifgan.edit_files",
+        "ifgan.edit_options",
         "ifgan.evaluate",
         "ifgan.fetch",
         "ifgan.provision",

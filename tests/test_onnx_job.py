@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -14,11 +15,16 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from torch import nn
 
+from ifgan import onnx_checks
 from ifgan.classifiers.labelled import scores_of
+from ifgan.compose import compose_config
 from ifgan.errors import UserError
+from ifgan.identities import identify
 from ifgan.labels import Label, as_text, from_text, labels_of
+from ifgan.onnx_file import open_onnx
 from tests import small_onnx
 from tests.conftest import CHECKOUT, Shell
+from tests.downloads.server import Served, serve
 
 LABELS = "classifier.labels={smile: 0, age: {column: 1, outputs: values, unit: years}}"
 ONNX = ("classifier=onnx", "classifier.path=toy.onnx", "classifier.image_size=64", LABELS)
@@ -92,6 +98,33 @@ def test_what_does_not_fit_is_refused_in_one_line_before_anything_runs(
     assert refused.returncode == 1
     assert expected in refused.stderr and refused.stderr.count("\n") == 1
     assert not (tmp_path / "store").exists()
+
+
+def test_a_file_from_elsewhere_is_downloaded_once_and_opened_once_for_all_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = small_onnx.classifier(tmp_path / "toy.onnx").read_bytes()
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+    opened: list[Path] = []
+
+    def opening(path: Path, *arguments: object, **options: object) -> object:
+        opened.append(path)
+        return open_onnx(path, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(onnx_checks, "open_onnx", opening)
+    with serve(Served(content=content)) as server:
+        job = [
+            *ONNX[:1],
+            *ONNX[2:],
+            f"classifier.path={server.url}/toy.onnx",
+            f"classifier.sha256={hashlib.sha256(content).hexdigest()}",
+            f"store={tmp_path / 'store'}",
+        ]
+        found = identify(compose_config(job))
+        requests = len(server.requests)
+        assert identify(compose_config(job)) == found and len(server.requests) == requests > 0
+    assert len(opened) == 1 and opened[0].is_relative_to(tmp_path / "store" / "downloads")
+    assert found.classifier_digest == hashlib.sha256(content).hexdigest()
 
 
 def test_a_pipeline_imports_the_file_by_its_digest(found: Shell) -> None:

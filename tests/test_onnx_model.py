@@ -183,3 +183,25 @@ def test_a_description_survives_as_text() -> None:
     network = Network.of("network", given)
     assert Preprocessing.from_text(network.preprocessing.as_text()) == network.preprocessing
     assert Network.of("network", "a.onnx").preprocessing == Preprocessing()
+
+
+def test_a_network_in_half_precision_is_given_halves_and_gives_floats(tmp_path: Path) -> None:
+    class Half(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return images * 2
+
+    import onnx
+
+    given = onnx.load(small_onnx.export(Half(), tmp_path / "h.onnx", shape=(3, 16, 16)))
+    half = onnx.TensorProto.FLOAT16
+    for value in (*given.graph.input, *given.graph.output):
+        value.type.tensor_type.elem_type = half
+    for node in given.graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                array = onnx.numpy_helper.to_array(attribute.t).astype(np.float16)
+                attribute.t.CopyFrom(onnx.numpy_helper.from_array(array))
+    onnx.save(given, tmp_path / "half.onnx")
+    [found] = model(tmp_path / "half.onnx")(images(3, 16))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, images(3, 16).numpy() * 2, atol=2e-3)

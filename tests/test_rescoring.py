@@ -106,6 +106,10 @@ def test_the_command_measures_the_runs_of_a_sweep_and_refuses_what_is_none(shell
     page = (shell.folder / "found" / "evaluation.html").read_text()
     assert page.count("<img") == 2 * 2 * 8 and "http" not in page.replace("http-equiv", "")
 
+    # As another tool would have written it: only the space and the generator have to be named.
+    (shell.folder / "age.npy").write_bytes((sweep / "age-0" / "boundary.npy").read_bytes())
+    foreign = ("age.npy", "space=w", "generator=toyfaces", "out=foreign")
+    shell.ok(*foreign, *quick, module="ifgan.evaluate")
     again = shell.ok(str(sweep / "age-0"), "classifier=toyfaces", *quick, module="ifgan.evaluate")
     assert "self-scored" in again.stdout
     for arguments, expected in (

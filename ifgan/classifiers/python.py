@@ -8,6 +8,7 @@ Shape legend: N images, H pixels a side, C columns that are given, A attributes.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,7 +70,6 @@ def load(settings: ClassifierSettings) -> PythonClassifier:
     )
 
 
-@torch.inference_mode()
 def check(
     function: Function, labels: Sequence[Label], *, image_size: int, device: torch.device
 ) -> None:
@@ -80,20 +80,28 @@ def check(
     UserError
         Also if a score depends on the other images of the batch.
     """
+    columns = _columns(function, image_size, device)
+    for label in labels:
+        if label.column >= columns:
+            raise UserError(
+                f"classifier.labels.{label.name} must be one of the columns 0 to {columns - 1} "
+                f"that the function gives. Got {label.column}."
+            )
+
+
+@functools.cache  # the jobs of a sweep ask once
+@torch.inference_mode()
+def _columns(function: Function, image_size: int, device: torch.device) -> int:
+    """How many columns a function gives."""
     random = torch.Generator().manual_seed(0)
     images = torch.rand(3, 3, image_size, image_size, generator=random).to(device) * 2 - 1
     one, other = (called(function, images[rows]) for rows in ([0, 1], [0, 2]))
-    for label in labels:
-        if label.column >= one.shape[1]:
-            raise UserError(
-                f"classifier.labels.{label.name} must be one of the columns 0 to "
-                f"{one.shape[1] - 1} that the function gives. Got {label.column}."
-            )
     if np.abs(one[0] - other[0]).max() > _TOLERANCE * np.abs(one).max():
         raise UserError(
             f"{_OPTION}: what the function gives for an image depends on the others of its batch. "
             "Call model.eval() in its module."
         )
+    return int(one.shape[1])
 
 
 def called(function: Function, images: Tensor) -> Float32:

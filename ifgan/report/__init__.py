@@ -11,7 +11,14 @@ light or dark mode, and is the same to the byte for the same input. The parts:
     figures.py   the four figures
     svg.py       matplotlib figure -> inline SVG that takes its colours from the page
     page.py      all of it into page.html.jinja and page.css
-    edits.py     the other page: what edits do, edits.html.jinja and edits.css
+    edits.py     another page: what edits do, edits.html.jinja and edits.css
+
+Edited faces are a picture, a film and a page with sliders:
+
+    strip_words.py    axes, ends, positions
+    strip_picture.py  the strip as one PNG
+    film.py           GIF and MP4
+    strip_page.py     strip.html.jinja, strip.css and, the only script, strip.js
 """
 
 from ifgan.report.data import Face, LearningPoint, ReportData

@@ -26,7 +26,7 @@ from ifgan.report.strip_picture import (
 )
 from ifgan.strip import Strip
 
-_LARGEST = 192  # pixels of a face
+_LARGEST, _WIDEST = 192, 1240  # pixels of a face, of all that are side by side
 _GAP, _MARGIN, _TOP, _LABEL = 6, 20, 58, 24
 _STEP, _END = 110, 550  # milliseconds
 _TICK = 55  # milliseconds of a frame of an MP4: the largest that divides both
@@ -103,9 +103,9 @@ def mp4(strip: Strip) -> bytes:
 def _picture(strip: Strip, step: int) -> Image.Image:
     """One step of all faces."""
     num_faces = len(strip.faces)
-    cell = min(cell_of(strip.frames.shape[2]), _LARGEST)
     rows = max(1, math.floor(math.sqrt(num_faces / 1.5)))
     columns = -(-num_faces // rows)
+    cell = min(cell_of(strip.frames.shape[2]), _LARGEST, _WIDEST // columns - _GAP)
     height = _TOP + rows * (cell + _LABEL + _GAP) + 62
     right = max(_MARGIN + columns * (cell + _GAP) - _GAP, 420)
     page = Image.new("RGB", (_even(right + _MARGIN), _even(height)), PAPER)

@@ -24,7 +24,7 @@ from ifgan.report import strip_words
 from ifgan.report.page import media_type, template
 from ifgan.strip import Strip
 
-_QUALITY = 82  # of WebP: a face of 256 pixels has some 10 kB
+_LARGEST, _QUALITY = 256, 82  # pixels of a face, quality of WebP: some 10 kB
 
 
 def render_strips(strips: Sequence[Strip]) -> str:
@@ -50,7 +50,7 @@ def _section(number: int, strip: Strip) -> dict[str, Any]:
         "positions": [strip_words.position(strip, k) for k in range(strip.frames.shape[1])],
         "start": _start(strip, None),
         "faces": [_face(strip, row) for row in range(len(strip.faces))],
-        "side": strip.frames.shape[2],
+        "side": min(strip.frames.shape[2], _LARGEST),
     }
 
 
@@ -92,7 +92,8 @@ def _start(strip: Strip, row: int | None) -> int:
 
 
 def _source(pixels_HH3: NDArray[np.uint8]) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels_HH3).save(buffer, "WEBP", quality=_QUALITY, method=4)
+    buffer, picture = io.BytesIO(), Image.fromarray(pixels_HH3)
+    picture.thumbnail((_LARGEST, _LARGEST))  # smaller ones stay as they are
+    picture.save(buffer, "WEBP", quality=_QUALITY, method=4)
     image = buffer.getvalue()
     return f"data:{media_type(image)};base64,{base64.b64encode(image).decode()}"

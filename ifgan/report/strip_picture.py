@@ -23,6 +23,7 @@ Colour = tuple[int, int, int]
 
 PAPER, TEXT, MUTED, RULE = (255, 255, 255), (27, 29, 32), (95, 100, 107), (216, 214, 209)
 NEGATIVE, MIDDLE, POSITIVE = (31, 111, 178), (163, 166, 170), (213, 96, 11)  # as on the pages
+_HIGH = (180, 80, 10)  # the last as text, dark enough on paper
 
 _SMALLEST = 128  # pixels of a cell
 _LABEL = 190  # pixels at the most for what a face is called
@@ -124,7 +125,7 @@ def arrow(page: Image.Image, strip: Strip, *, left: int, right: int, level: int)
     half = (right - left) / 2 - 8
     below = level + 24
     draw.text((left, below), fitting(low, typeface(15), half), NEGATIVE, typeface(15), "ls")
-    draw.text((right, below), fitting(high, typeface(15), half), POSITIVE, typeface(15), "rs")
+    draw.text((right, below), fitting(high, typeface(15), half), _HIGH, typeface(15), "rs")
 
 
 def shade(share: float) -> Colour:

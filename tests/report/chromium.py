@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,3 +43,15 @@ def contrast(page: Any, selector: str, colour: str | None = None) -> float:
         [selector, colour],
     )
     return float(ratio)
+
+
+def go(page: Any, file: Path) -> None:
+    """Open a file; ``page.heard`` holds what went wrong, requests among it."""
+    page.heard = []
+    page.on("console", lambda message: page.heard.append(message.text))
+    page.on("pageerror", lambda error: page.heard.append(str(error)))
+    page.on("dialog", lambda dialog: (page.heard.append("dialog"), dialog.dismiss()))
+    page.on("request", lambda request: page.heard.append(request.url))
+    page.goto(file.as_uri())
+    page.heard = [heard for heard in page.heard if not heard.startswith("data:image/")]
+    page.heard.remove(file.as_uri())

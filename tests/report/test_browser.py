@@ -11,7 +11,7 @@ import pytest
 
 from ifgan.report import LearningPoint, ReportData, render
 from tests.report import samples
-from tests.report.chromium import NEEDS_CHROMIUM, contrast
+from tests.report.chromium import NEEDS_CHROMIUM, contrast, go
 
 pytestmark = NEEDS_CHROMIUM
 
@@ -59,14 +59,7 @@ def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
         file.write_text(render(data), encoding="utf-8")
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=mode)
         pages.append(page)
-        page.heard = []
-        page.on("console", lambda message: page.heard.append(message.text))
-        page.on("pageerror", lambda error: page.heard.append(str(error)))
-        page.on("dialog", lambda dialog: (page.heard.append("dialog"), dialog.dismiss()))
-        page.on("request", lambda request: page.heard.append(request.url))
-        page.goto(file.as_uri())
-        page.heard = [heard for heard in page.heard if not heard.startswith("data:image/")]
-        page.heard.remove(file.as_uri())
+        go(page, file)
         for details in page.query_selector_all("summary"):
             details.click()
         return page
