@@ -15,17 +15,16 @@ from ifgan.errors import UserError
 from ifgan.graph import File
 from ifgan.image_processor import ImageProcessor
 from ifgan.labels import as_text
-from ifgan.model_folder import (
+from ifgan.model_files import (
     OPTION,
     check_installed,
-    clean_copy,
     files_of,
-    find,
     identity,
     read_config,
     read_processor,
 )
 from ifgan.model_labels import model_labels
+from ifgan.model_source import clean_copy, find
 from ifgan.partial import writing
 from ifgan.schema import Local
 from ifgan.specs import ClassifierSettings, settings_to_dict

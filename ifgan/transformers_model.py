@@ -20,7 +20,7 @@ from torch import Tensor
 from ifgan.errors import UserError
 from ifgan.image_processor import ImageProcessor
 from ifgan.images import normalised, resize
-from ifgan.model_folder import OPTION, check_installed
+from ifgan.model_files import OPTION, check_installed
 
 _GROUP = 32  # images that go through together
 

@@ -20,8 +20,9 @@ from ifgan.errors import UserError
 from ifgan.image_processor import ImageProcessor
 from ifgan.images import normalised
 from ifgan.labels import Label, as_text
-from ifgan.model_folder import check_installed, files_of, find, identity
+from ifgan.model_files import check_installed, files_of, identity
 from ifgan.model_labels import model_labels
+from ifgan.model_source import find
 from ifgan.specs import ClassifierSettings
 from ifgan.transformers_model import load_model, prepared
 from tests import small_models

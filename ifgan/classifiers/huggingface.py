@@ -14,7 +14,7 @@ from ifgan.classifiers.labelled import columns_of, scores_of
 from ifgan.errors import UserError
 from ifgan.image_processor import ImageProcessor
 from ifgan.labels import Label, from_text
-from ifgan.model_folder import OPTION, read_processor
+from ifgan.model_files import OPTION, read_processor
 from ifgan.specs import ClassifierSettings
 from ifgan.transformers_model import in_groups, load_model, prepared
 
