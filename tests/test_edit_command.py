@@ -456,20 +456,21 @@ def test_help_names_every_option_within_a_second(shell: Shell) -> None:
     said = shell.ok("--help", module="ifgan.edit").stdout
     assert seconds_of_children() - before < 1.0
     for field in dataclasses.fields(Options):
-        assert f"\n      {field.name} : " in said, field.name
+        assert f"\n  {field.name} : " in said, field.name
 
 
 DOCUMENT = (CHECKOUT / "docs" / "edits.md").read_text(encoding="utf-8")
 COMMANDS = [
-    line
+    shlex.split(line)[2:]
     for block in re.findall(r"```bash\n(.*?)```", DOCUMENT, flags=re.DOTALL)
     for line in block.splitlines()
 ]
+EDITS = [arguments for module, *arguments in COMMANDS if module == "ifgan.edit"]
 
 
 @pytest.fixture(scope="module")
 def documented(shared_shell: Shell, networks: Path) -> Shell:
-    """A directory with the files that the document speaks of."""
+    """A directory with the files that the document speaks of, and after the runs it begins with."""
     folder = shared_shell.folder
     folder.mkdir(exist_ok=True)
     (folder / "net.safetensors").symlink_to(networks / "three.safetensors")
@@ -477,22 +478,20 @@ def documented(shared_shell: Shell, networks: Path) -> Shell:
     torch.save(torch.tensor(boundary().normal), folder / "age.pt")
     np.save(folder / "w.npy", np.random.RandomState(0).randn(2, 8, 512))
     np.save(folder / "t.npy", np.stack([np.eye(3)] * 2))
+    for module, *arguments in COMMANDS:
+        if module == "ifgan":
+            shared_shell.ok(*arguments, "sampler.num_samples=400", "svm.c=0.001")
     return shared_shell
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_document_runs(
+@pytest.mark.parametrize("arguments", EDITS, ids=" ".join)
+def test_every_edit_of_the_document_runs(
     documented: Shell,
-    command: str,
+    arguments: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The edits in this process, where torch is there already."""
-    _, _, module, *arguments = shlex.split(command)
-    if module == "ifgan":
-        documented.ok(*arguments, "sampler.num_samples=400", "svm.c=0.001")
-        return
-    assert module == "ifgan.edit"
+    """In this process, where torch is there already."""
     monkeypatch.chdir(documented.folder)
     needs_a_network = "generator=stylegan3_r_ffhq" in arguments
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")

@@ -77,6 +77,7 @@ LAYERS = (
         "ifgan.fits",
         "ifgan.style_fits",
         "ifgan.spaces",
+        "ifgan.labelling",
         "ifgan.problem",
         "ifgan.evidence",
         "ifgan.intervals",
