@@ -115,3 +115,27 @@ class CelebaResNet50(Classifier):
             check_sha256("classifier.sha256", self.sha256)
         in_range("classifier.image_size", self.image_size, low=32, high=2048)
         in_range("classifier.present", self.present, low=0, high=1)
+
+
+@dataclass
+class HuggingFace(Classifier):
+    """An image classifier of ``transformers`` (docs/classifiers.md)."""
+
+    kind: str = "huggingface"
+    image_size: int = 224  # pixels a side that its preprocessing resizes to
+    path: str = MISSING  # a directory, or OWNER/NAME of huggingface.co
+    revision: str | None = None  # commit, tag or branch there; null: what is newest
+    labels: Any = None  # {ATTRIBUTE: CLASS}; null: attributes are called as the classes are
+    outputs: str | None = None  # logits, probabilities, softmax, values; null: by the model's kind
+    unit: str = ""  # of values: years, degrees, …
+    trust_remote_code: bool = False  # run Python code that comes with the model
+
+
+CLASSIFIERS: dict[str, type] = {
+    "toyfaces": ToyfacesClassifier,
+    "scores": ScoreFile,
+    "onnx": Onnx,
+    "python": Python,
+    "celeba_resnet50": CelebaResNet50,
+    "huggingface": HuggingFace,
+}

@@ -70,6 +70,7 @@ class ClassifierSettings:
     function : import path of the user's function.
     image_size : pixels a side that a function or a network takes, where its file doesn't say it.
     present : of two logits, 0 or 1, the one that says that an attribute is there.
+    trust_remote_code : whether Python code in a model's directory may run; None: no.
     """
 
     classifier: str
@@ -79,6 +80,7 @@ class ClassifierSettings:
     function: str | None = None
     image_size: int | None = None
     present: int | None = None
+    trust_remote_code: bool | None = None
 
 
 @dataclass(frozen=True)

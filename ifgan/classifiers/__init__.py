@@ -20,7 +20,7 @@ def load(
 
     Parameters
     ----------
-    weights : its file; None where that ships with ifgan.
+    weights : its file or directory; None where that ships with ifgan.
     """
     if settings.classifier == "onnx":
         from ifgan.classifiers import onnx
@@ -32,6 +32,11 @@ def load(
 
         assert weights is not None
         return celeba_resnet50.load(settings, weights, device=device)
+    if settings.classifier == "huggingface":
+        from ifgan.classifiers import huggingface
+
+        assert weights is not None
+        return huggingface.load(settings, weights, device=device)
     if settings.classifier == "python":
         from ifgan.classifiers import python
 
@@ -50,4 +55,8 @@ def engine(settings: ClassifierSettings, *, device: torch.device) -> str:
         from ifgan import onnx_session
 
         found = f"{found}, {onnx_session.engine(gpu=device.type == 'cuda')}"
+    if settings.classifier == "huggingface":
+        from ifgan import transformers_model
+
+        found = f"{found}, {transformers_model.engine()}"
     return found

@@ -17,11 +17,12 @@ from torch import Tensor
 from ifgan.celeba import ATTRIBUTES, COUNTER, LOGITS
 from ifgan.classifiers.base import Column
 from ifgan.classifiers.resnet50 import ResNet50
+from ifgan.images import normalised
+from ifgan.preprocessing import Preprocessing
 from ifgan.specs import ClassifierSettings
 
-#: Of red, green and blue from 0 to 1, over the images of ImageNet.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
+#: Mean and deviation of red, green and blue from 0 to 1, over the images of ImageNet.
+IMAGENET = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 _GROUP = 32  # images that go through together
 _COLUMNS = tuple(Column(name, "logit", "", 0.0) for name in ATTRIBUTES)
@@ -63,9 +64,7 @@ class CelebaClassifier:
 
 def prepared(images: Tensor) -> Tensor:
     """Images in [-1, 1] as the network takes them: ImageNet's mean 0 and deviation 1."""
-    mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-    x = ((images + 1) / 2 - mean) / std
-    return x.contiguous(memory_format=torch.channels_last)
+    return normalised(images, IMAGENET).contiguous(memory_format=torch.channels_last)
 
 
 def load(settings: ClassifierSettings, weights: Path, *, device: torch.device) -> CelebaClassifier:
