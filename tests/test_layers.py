@@ -112,6 +112,7 @@ LAYERS = (
         "launchers",
     ),
     (
+        "ifgan.attributes",
         "ifgan.benchmark",
         "ifgan.build_images",
         "ifgan.doctor",
@@ -154,6 +155,7 @@ TORCHLESS = (
     "ifgan.evaluation_node",
     "ifgan.store",
     "ifgan.identities",
+    "ifgan.attributes",
 )
 
 
