@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
-from ifgan.classifier_options import HuggingFace, Onnx, Python, ScoreFile, ToyfacesClassifier
+from ifgan.classifier_options import Clip, HuggingFace, Onnx, Python, ScoreFile, ToyfacesClassifier
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.preprocessing import Network, check_sha256
@@ -34,15 +34,24 @@ JUDGES = ("judge", "toyfaces", "toyfaces_biased")
 
 @dataclass
 class Attribute:
-    """What is searched for. ``called`` gives its name in classifiers that use another."""
+    """What is searched for.
+
+    ``called`` gives its name in classifiers that use another, ``positive`` and ``negative`` say in
+    words what faces with and without it look like.
+    """
 
     name: str = MISSING
     kind: str = MISSING  # binary: present or not; continuous: a quantity
     called: dict[str, str] = field(default_factory=dict)
+    positive: str | None = None  # a prompt for classifier=clip: a smiling person
+    negative: str | None = None  # and its opposite: a person with a serious face
 
     def __post_init__(self) -> None:
         one_of("attribute.kind", self.kind, KINDS)
         identifier("attribute.name", self.name)
+        for side in ("positive", "negative"):
+            if (prompt := getattr(self, side)) is not None and not prompt.strip():
+                raise UserError(f"attribute.{side} must hold a prompt. Got '{prompt}'.")
 
     def column(self, classifier: str) -> str:
         """What ``classifier`` calls this attribute."""
@@ -281,6 +290,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "onnx": Onnx,
         "python": Python,
         "huggingface": HuggingFace,
+        "clip": Clip,
     },
     "backend": {"local": Local, "docker": Docker, "kubeflow": Kubeflow, "vertex": Vertex},
 }

@@ -68,6 +68,7 @@ class ClassifierSettings:
         writes it in one line.
     preprocessing : what a network from a file takes an image as, see ``ifgan.preprocessing``.
     function, image_size : import path of the user's function, and pixels a side that it takes.
+    prompts : of a classifier that reads texts, see ``ifgan.prompts``.
     trust_remote_code : whether Python code in a model's directory may run; None: no.
     """
 
@@ -78,6 +79,7 @@ class ClassifierSettings:
     function: str | None = None
     image_size: int | None = None
     trust_remote_code: bool | None = None
+    prompts: str | None = None
 
 
 @dataclass(frozen=True)
