@@ -7,9 +7,12 @@ import logging
 from collections.abc import Sequence
 
 from ifgan.errors import UserError
-from ifgan.schema import Attribute, Config, Toyfaces
+from ifgan.schema import Attribute, Config, Svm, Toyfaces
 
 log = logging.getLogger(__name__)
+
+#: Methods that fit labels and leave the choice of them open.
+LABELLING = ("linear", "logistic")
 
 
 def check_space(config: Config) -> None:
@@ -45,6 +48,40 @@ def check_space(config: Config) -> None:
     if svm.method in ("ridge", "logistic") and svm.space == "s":
         log.warning(
             "svm.method=%s has no effect in svm.space=s, whose styles are ranked alike.", svm.method
+        )
+
+
+def method_of(config: Config) -> str:
+    """``svm.method``, auto resolved by the attribute's kind."""
+    if config.svm.method != "auto":
+        return config.svm.method
+    return "linear" if config.attribute.kind == "binary" else "regression"
+
+
+def check_labels(config: Config) -> None:
+    """Refuse labels where a fit has none or has its own, and a quantity that is one of classes."""
+    attribute, svm, method = config.attribute, config.svm, method_of(config)
+    own = {"interfacegan": ("threshold", "ends")}.get(method, ("threshold",))
+    if method not in LABELLING and svm.labels not in own:
+        why = "takes both ends" if method == "interfacegan" else "fits values, not labels"
+        raise UserError(
+            f"svm.labels={svm.labels} needs svm.method=linear or svm.method=logistic: {method} "
+            f"{why}. Leave svm.labels out, or set svm.method."
+        )
+    if svm.labels != "quantiles" and svm.quantiles != Svm().quantiles:
+        log.warning("svm.quantiles has no effect without svm.labels=quantiles.")
+    if not attribute.rest:
+        return
+    if attribute.kind != "binary":
+        raise UserError(
+            "attribute.rest needs attribute.kind=binary: a class against the others is present or "
+            f"not. Got attribute.kind={attribute.kind}. Leave attribute.rest out."
+        )
+    column = attribute.column(config.classifier.kind)
+    if column in attribute.rest:
+        raise UserError(
+            f"attribute.rest must name the other columns of the softmax. Got '{column}', which is "
+            f"attribute '{attribute.name}' itself. Leave it out."
         )
 
 

@@ -124,7 +124,7 @@ def _strips(
     if options.together:
         chosen = {" + ".join(boundaries): [*boundaries.values()]}
     for summed in chosen.values():
-        check_faces(faces, summed)
+        check_faces(faces, options.course, summed)
     renderings = len(chosen) * (1 + options.steps) * len(faces.names)
     with Progress("edit").track(renderings, "faces") as advance:
         camera = Camera(generator.network, options.size, options.batch_size, advance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,14 +42,15 @@ class Options:
           0 is the boundary, and for another tool's file the mean latent.
       unit : sd, standard deviations of the population's distance, which mean the same for every
           boundary, space and generator (in Z: latent units); or latent, units of the space.
-      range : the first and the last step.
-      steps : how many; one more than InterFaceGAN's 10, so that the unedited face is among them.
+      range : the first and the last step; -3,3, as in InterFaceGAN.
+      steps : how many; 11, one more than there, so that the unedited face is among them.
       layers : rows of w that move: coarse, middle, fine, 4-7; null: those the boundary names.
       row0 : true or false, with row 0 or without, which turns and places a StyleGAN3's face.
+      channels : of boundaries in S, so many of the strongest styles; null: all.
 
     Output
-      out : folder for a PNG and a GIF of each strip, edit.html and edit.json.
-      size : pixels of a face at the most.
+      out : folder for a PNG and a GIF of each strip, edit.html and edit.json; edit.
+      size : pixels of a face at the most; 256, more than which the page never has.
       mp4 : true writes films as well; takes PyAV, pip install av.
       device : auto, cpu or cuda.
       batch_size : faces that are rendered together.
@@ -70,6 +72,7 @@ class Options:
     steps: int = 11
     layers: str | None = None
     row0: bool | None = None
+    channels: int | None = None
     out: str = "edit"
     size: int = 256
     mp4: bool = False
@@ -95,7 +98,11 @@ class Options:
     @property
     def course(self) -> Course:
         """The steps."""
-        what: dict[str, Any] = {"layers": self.layers, "row0": self.row0}
+        what: dict[str, Any] = {
+            "layers": self.layers,
+            "row0": self.row0,
+            "channels": self.channels,
+        }
         return Course.over(self.range, self.steps, mode=self.mode, unit=self.unit, **what)
 
     @property
@@ -107,7 +114,8 @@ class Options:
 HELP = f"""\
 python -m ifgan.edit RUN_OR_FILE… [option=value …]
 
-{Options.__doc__}
+{inspect.cleandoc(Options.__doc__ or "")}
+
 Examples
   python -m ifgan.edit outputs/2025-01-01/12-00-00-smile seeds=0-5
   python -m ifgan.edit multirun/age together=true range=-2,2 steps=9

@@ -172,12 +172,11 @@ def _likeness(rows: Sequence[Row]) -> list[str]:
     names = measures_of(rows)
     if not names:
         return []
-    body = [
-        [row.name, *(_cell(row.equal.likeness[name], 3).lstrip("+") for name in names)]
-        if row.equal
-        else [row.name, reach(row)]
-        for row in rows
-    ]
+    body = []
+    for row in rows:
+        found = [row.equal.likeness.get(name) for name in names] if row.equal else []
+        cells = ["" if each is None else _cell(each, 3).lstrip("+") for each in found]
+        body.append([row.name, *(cells or [reach(row)])])
     heads = ["edited", *(LIKENESS[name] for name in names)]
     return ["", "how like itself a face stays by that step", *_table(heads, body)]
 

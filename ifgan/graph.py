@@ -15,7 +15,14 @@ from functools import cached_property
 from pathlib import Path
 
 from ifgan.classifier_options import Labelled, Onnx, Python
-from ifgan.combinations import as_condition, check_conditions, check_space
+from ifgan.combinations import (
+    LABELLING,
+    as_condition,
+    check_conditions,
+    check_labels,
+    check_space,
+    method_of,
+)
 from ifgan.digest import digest
 from ifgan.errors import UserError, choices
 from ifgan.labels import as_text
@@ -162,6 +169,7 @@ def build(config: Config, identities: Identities, *, conditions: Sequence[Attrib
         If the classifier does not score an attribute, or options contradict each other.
     """
     check_space(config)
+    check_labels(config)
     settings = _svm_settings(config, identities)
     check_conditions(config, conditions)
     samples: Sequence[tuple[Output | File, Output | File]] = (
@@ -239,24 +247,28 @@ def _sampled(config: Config, identities: Identities) -> list[tuple[Output, Outpu
 def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
     attribute, svm = config.attribute, config.svm
     column = attribute.column(config.classifier.kind)
-    if column not in identities.columns:
-        raise UserError(
-            f"attribute '{attribute.name}' is not scored by classifier '{config.classifier.kind}' "
-            f"(no column '{column}'). {choices(identities.columns, column)} Or take another "
-            "classifier with classifier=…"
-        )
-    method = svm.method
-    if method == "auto":
-        method = "linear" if attribute.kind == "binary" else "regression"
+    for name in (column, *attribute.rest):
+        if name not in identities.columns:
+            raise UserError(
+                f"attribute '{attribute.name}' is not scored by classifier "
+                f"'{config.classifier.kind}' (no column '{name}'). "
+                f"{choices(identities.columns, name)} Or take another classifier with classifier=…"
+            )
+    method = method_of(config)
+    # A condition may be a quantity, whose regression has no labels.
+    labels = svm.labels if method in LABELLING else "threshold"
     return SvmSettings(
         attribute=attribute.name,
         column=column,
+        rest=list(attribute.rest),
         kind=attribute.kind,
         method=method,
         space=svm.space,
         layers=svm.layers,
         channels=(svm.channels or _CHANNELS) if svm.space == "s" else None,
         threshold=svm.threshold,
+        labels=labels,
+        quantiles=[float(share) for share in svm.quantiles] if labels == "quantiles" else None,
         c=svm.c,
         c_grid=[float(c) for c in svm.c_grid],
         folds=svm.folds,

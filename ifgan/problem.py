@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan import labelling
 from ifgan.artifacts import Latents, ScoreColumn, Scores
-from ifgan.errors import UserError, choices
-from ifgan.fits import Float32, otsu
+from ifgan.errors import UserError
+from ifgan.fits import Float32
 from ifgan.losses import Float64
 from ifgan.spaces import in_space, styles_of
 from ifgan.specs import SvmSettings
@@ -91,9 +92,9 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
             f"latents and scores must be of the same seeds. Got {len(latents.seeds)} latents and "
             f"{len(scores.seeds)} scores. Use artifacts of one run."
         )
-    column, all_scores = _column(settings, scores)
+    column, all_scores = labelling.column_of(settings, scores)
     scored = np.flatnonzero(np.isfinite(all_scores))
-    scores_N = all_scores[scored].astype(np.float64)
+    scores_N = all_scores[scored]
     if len(scored) == 0:
         raise UserError(
             f"attribute '{settings.attribute}' must have a score for some of the seeds "
@@ -105,9 +106,9 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
             f"the scores of attribute '{settings.attribute}' must differ between faces. Got "
             f"{len(scored)} equal scores. Check that the classifier fits these images."
         )
-    threshold = _threshold(settings, column, scores_N)
+    threshold = labelling.threshold_of(settings, column, scores_N)
     rng = np.random.RandomState(settings.seed)
-    targets_N, groups = _labels(settings, scores_N, threshold)
+    targets_N, groups = labelling.labels(settings, scores_N, threshold)
     train, validation = _split(settings, groups, rng)
     fitted, rows = in_space(settings, latents, scored)
     return Problem(
@@ -145,48 +146,6 @@ def searches_c(settings: SvmSettings) -> bool:
     return settings.c is None and settings.space != "s"
 
 
-def size_of_ends(settings: SvmSettings, count: int) -> int:
-    """Faces that ``chosen_num_or_ratio`` takes from either end of ``count`` ranked ones."""
-    value = settings.chosen_num_or_ratio
-    return min(int(count * value) if value <= 1 else int(value), count // 2)
-
-
-def _column(settings: SvmSettings, scores: Scores) -> tuple[ScoreColumn, NDArray[np.float32]]:
-    names = [column.name for column in scores.columns]
-    if settings.column not in names:
-        raise UserError(
-            f"the scores have no column '{settings.column}'. {choices(names, settings.column)}"
-        )
-    index = names.index(settings.column)
-    return scores.columns[index], scores.scores[:, index]
-
-
-def _threshold(settings: SvmSettings, column: ScoreColumn, scores_N: Float64) -> float:
-    """The given threshold, else the classifier's own, else Otsu's; continuous: the median."""
-    if settings.threshold is not None:
-        return settings.threshold
-    if settings.kind == "continuous":
-        return float(np.median(scores_N))
-    if column.threshold is not None:
-        return column.threshold
-    return otsu(scores_N)
-
-
-def _labels(
-    settings: SvmSettings, scores_N: Float64, threshold: float
-) -> tuple[Float64, tuple[Rows, Rows]]:
-    """Targets of all samples, and the rows of the negative and of the positive labelled ones."""
-    if settings.method == "interfacegan":
-        count = len(scores_N)
-        chosen = size_of_ends(settings, count)
-        ranking = np.argsort(-scores_N, kind="stable")
-        targets = np.zeros(count)
-        targets[ranking[:chosen]], targets[ranking[count - chosen :]] = 1.0, -1.0
-        return targets, (np.sort(ranking[count - chosen :]), np.sort(ranking[:chosen]))
-    targets = scores_N - threshold
-    return targets, (np.flatnonzero(targets <= 0), np.flatnonzero(targets > 0))
-
-
 def _split(
     settings: SvmSettings, groups: tuple[Rows, Rows], rng: np.random.RandomState
 ) -> tuple[Rows, Rows]:
@@ -202,12 +161,7 @@ def _split(
                 f"svm.method={settings.method} needs at least "
                 f"{max(needed, int(np.ceil(needed / settings.split_ratio)))} faces on either side "
                 f"of attribute '{settings.attribute}'. Got {len(smaller)} on the smaller one. "
-                "Raise sampler.num_samples"
-                + (
-                    " or svm.chosen_num_or_ratio."
-                    if settings.method == "interfacegan"
-                    else ", or set svm.threshold."
-                )
+                f"{labelling.remedy(settings)}"
             )
         shuffled = rng.permutation(rows)
         train.append(shuffled[:cut])

@@ -38,6 +38,12 @@ def from_text(text: str) -> tuple[tuple[Prompts, ...], tuple[str, ...]]:
     return tuple(Prompts(*each) for each in given["prompts"]), tuple(given["templates"])
 
 
+def check_prompt(option: str, given: str | None) -> None:
+    """Refuse a prompt that says nothing; None is none."""
+    if given is not None and not given.strip():
+        raise UserError(f"{option} must hold a prompt. Got '{given}'.")
+
+
 def check_templates(option: str, templates: Sequence[str]) -> None:
     """Refuse templates without one place for a prompt."""
     if not templates:

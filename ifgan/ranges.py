@@ -31,6 +31,24 @@ def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
         raise UserError(f"{option} has no choice '{value}'. {choices(known, value)}")
 
 
+def once(option: str, names: list[str], what: str) -> None:
+    """A list that names nothing twice."""
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(
+            f"{option} must name each {what} once. Got '{twice[0]}' {names.count(twice[0])} times."
+        )
+
+
+def rising_shares(option: str, shares: list[float]) -> None:
+    """Two numbers between 0 and 1, the second not below the first."""
+    if len(shares) != 2 or not 0 < shares[0] <= shares[1] < 1:
+        raise UserError(
+            f"{option} must be two numbers between 0 and 1, the larger one last, such as "
+            f"[0.3,0.7]. Got {list(shares)}."
+        )
+
+
 def identifier(option: str, value: str) -> None:
     """A name that may stand in a file name and in a task's name."""
     if not value or not all(letter.isalnum() or letter in "_-" for letter in value):

@@ -20,10 +20,12 @@ from ifgan.classifier_options import Clip, HuggingFace, Onnx, Python, ScoreFile,
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.preprocessing import Network, check_sha256
-from ifgan.ranges import identifier, in_range, one_of, positive
+from ifgan.prompts import check_prompt
+from ifgan.ranges import identifier, in_range, once, one_of, positive, rising_shares
 from ifgan.specs import MEASURES, PRECISIONS
 
 METHODS = ("auto", "linear", "regression", "ridge", "logistic", "interfacegan")
+LABELS = ("threshold", "ends", "quantiles")
 SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
@@ -34,24 +36,21 @@ JUDGES = ("judge", "toyfaces", "toyfaces_biased")
 
 @dataclass
 class Attribute:
-    """What is searched for.
-
-    ``called`` gives its name in classifiers that use another, ``positive`` and ``negative`` say in
-    words what faces with and without it look like.
-    """
+    """What is searched for. ``called`` gives its name in classifiers that use another."""
 
     name: str = MISSING
     kind: str = MISSING  # binary: present or not; continuous: a quantity
     called: dict[str, str] = field(default_factory=dict)
+    rest: list[str] = field(default_factory=list)  # the other columns of its softmax
     positive: str | None = None  # a prompt for classifier=clip: a smiling person
     negative: str | None = None  # and its opposite: a person with a serious face
 
     def __post_init__(self) -> None:
         one_of("attribute.kind", self.kind, KINDS)
         identifier("attribute.name", self.name)
-        for side in ("positive", "negative"):
-            if (prompt := getattr(self, side)) is not None and not prompt.strip():
-                raise UserError(f"attribute.{side} must hold a prompt. Got '{prompt}'.")
+        once("attribute.rest", self.rest, "column")
+        check_prompt("attribute.positive", self.positive)
+        check_prompt("attribute.negative", self.negative)
 
     def column(self, classifier: str) -> str:
         """What ``classifier`` calls this attribute."""
@@ -132,21 +131,18 @@ class Svm:
     layers: str | None = None  # coarse, middle, fine, or rows of w as in 4-7; null: all
     channels: int | None = None  # space=s: styles of the direction; null: 10
     threshold: float | None = None  # null: the classifier's own, else Otsu's; median if continuous
+    labels: str = "threshold"  # ends: chosen_num_or_ratio of the ranking; quantiles: see there
+    quantiles: list[float] = field(default_factory=lambda: [0.3, 0.7])  # up to one, above the other
     c: float | None = None  # null: from c_grid by cross-validation
     c_grid: list[float] = field(default_factory=lambda: [1e-4, 1e-3, 1e-2, 1e-1])
     folds: int = 4
-    chosen_num_or_ratio: float = 0.02  # method=interfacegan: faces taken from either end
+    chosen_num_or_ratio: float = 0.02  # of interfacegan and labels=ends: taken from either end
     split_ratio: float = 0.7  # share of the labelled faces that is fitted
     conditions: list[str] = field(default_factory=list)  # attributes that edits leave alone
     seed: int = 0
 
     def __post_init__(self) -> None:
-        twice = [name for name in self.conditions if self.conditions.count(name) > 1]
-        if twice:
-            raise UserError(
-                f"svm.conditions must name each attribute once. Got '{twice[0]}' "
-                f"{self.conditions.count(twice[0])} times."
-            )
+        once("svm.conditions", self.conditions, "attribute")
         one_of("svm.method", self.method, METHODS)
         one_of("svm.space", self.space, SPACES)
         if self.layers is not None and not re.fullmatch(LAYERS, self.layers):
@@ -158,6 +154,8 @@ class Svm:
             in_range("svm.channels", self.channels, low=1, high=100_000)
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise UserError(f"svm.threshold must be a finite number or null. Got {self.threshold}.")
+        one_of("svm.labels", self.labels, LABELS)
+        rising_shares("svm.quantiles", self.quantiles)
         if self.c is not None:
             positive("svm.c", self.c)
         if not self.c_grid:

@@ -52,6 +52,7 @@ def _coerce(spec: StepSpec, name: str, hint: Any, value: Any) -> Any:
     if kind in (str, bool) and isinstance(value, kind):
         return value
     if get_origin(kind) is list and isinstance(value, list):
-        return [float(item) for item in value]
+        [member] = get_args(kind)
+        return [_coerce(spec, name, member, item) for item in value]
     wanted = getattr(kind, "__name__", str(kind))
     raise UserError(f"setting {name} of step {spec.name} must be of type {wanted}. Got {value!r}.")

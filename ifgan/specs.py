@@ -21,7 +21,7 @@ PRECISIONS = ("float32", "float16", "bfloat16")
 #: of how like itself an edited face stays, see ``ifgan.resemblance``
 MEASURES = ("identity", "perceptual")
 
-Value = str | int | float | bool | list[float] | None
+Value = str | int | float | bool | list[float] | list[str] | None
 
 
 @dataclass(frozen=True)
@@ -89,21 +89,26 @@ class SvmSettings:
     Parameters
     ----------
     column : what the classifier calls the attribute.
+    rest : the other columns of its softmax; empty: the column's score stands by itself.
     layers : the rows of w that are fitted; None: all.
     channels : styles of a direction in S; None in other spaces.
     threshold : score above which a face counts as positive; None: the classifier's own.
+    labels : "threshold", "ends" or "quantiles"; quantiles : of the last, else None.
     c : regularisation of the SVM; None: chosen from ``c_grid`` by cross-validation.
     edit_metric : "euclidean" or "covariance", whose steepest direction edits move along.
     """
 
     attribute: str
     column: str
+    rest: list[str]
     kind: str
     method: str
     space: str
     layers: str | None
     channels: int | None
     threshold: float | None
+    labels: str
+    quantiles: list[float] | None
     c: float | None
     c_grid: list[float]
     folds: int

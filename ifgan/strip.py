@@ -29,7 +29,7 @@ class Course:
     mode : relative (steps from where a face is) or absolute (signed distances to come to).
     unit : sd (standard deviations of the population's distance) or latent (the space's own).
     positions : the S steps or distances, in that unit.
-    layers, row0 : the rows of w that move, see ``Boundary.move``.
+    layers, row0, channels : what moves, see ``Boundary.move``.
     """
 
     mode: str
@@ -37,6 +37,12 @@ class Course:
     positions: tuple[float, ...]
     layers: str | None = None
     row0: bool | None = None
+    channels: int | None = None
+
+    @property
+    def what(self) -> dict[str, Any]:
+        """What moves."""
+        return {"layers": self.layers, "row0": self.row0, "channels": self.channels}
 
     @classmethod
     def over(

@@ -96,13 +96,24 @@ class Camera:
         return to_uint8(shrink(images.clamp(-1, 1), self.size))
 
 
-def check_faces(faces: Faces, boundaries: Sequence[Boundary]) -> None:
-    """Refuse boundaries in Z where only w is known, and sums of boundaries in several spaces."""
+def check_faces(faces: Faces, course: Course, boundaries: Sequence[Boundary]) -> None:
+    """Refuse what boundaries that are moved along at once can't do with these faces.
+
+    Raises
+    ------
+    UserError
+        If they are of several spaces, in Z where only w is known, or have no channels.
+    """
     spaces = {boundary.space for boundary in boundaries}
     if len(spaces) > 1:
         raise UserError(
             "together=true adds steps in one space. Got boundaries in "
             f"{' and '.join(sorted(spaces)).upper()}. Leave it out for a strip of each."
+        )
+    if course.channels is not None and spaces != {"s"}:
+        raise UserError(
+            f"channels are of boundaries in S; '{boundaries[0].attribute}' lives in "
+            f"{boundaries[0].space.upper()}. Leave it out."
         )
     if "z" in spaces and faces.z is None:
         raise UserError(
@@ -157,9 +168,7 @@ def _edits(
             change = position * unit
         else:
             by = position
-        return Edit(
-            boundary=boundary, by=by, change=change, to=to, layers=course.layers, row0=course.row0
-        )
+        return Edit(boundary=boundary, by=by, change=change, to=to, **course.what)
 
     return [edit(boundary, unit) for boundary, unit in zip(boundaries, units, strict=True)]
 

@@ -97,7 +97,7 @@ def test_efficiency_prints_worlds_medians_and_side_effects(
 
 def test_toyfaces_are_measured_by_what_is_drawn() -> None:
     """A step along the true direction of smile changes the smile and leaves the pose alone."""
-    population = toy_worlds.draw(32, 2000, seed=0, workers=2)
+    population = toy_worlds.draw(toy_worlds.CLASSIFIERS, 32, 2000, seed=0, workers=2)
     found = {(world.name, world.space): world for world in toy_worlds.worlds(population)}
     assert len(found) == 6 * 2 + 4 * 2
     world = found["smile, biased", "w"]

@@ -30,6 +30,7 @@ from ifgan.interface import LoadedGenerator
 from ifgan.report import film
 from ifgan.strip import Course, Strip
 from ifgan.strip_render import Camera, Finish, render_strip
+from ifgan.styles import Channel
 from tests import small_network
 from tests.conftest import CHECKOUT, Shell, seconds_of_children
 
@@ -300,7 +301,7 @@ def test_a_boundary_in_s_moves_styles(networks: Path, tmp_path: Path) -> None:
     generator = ifgan.load_generator(networks / "two.safetensors", device="cpu")
     network: Any = generator.network
     normal = np.zeros((1, len(network.style_maps().bias)), np.float32)
-    normal[0, 20] = 1.0
+    normal[0, [20, 60]] = 0.8, 0.6
     found = Boundary(
         "smile",
         "s",
@@ -313,10 +314,13 @@ def test_a_boundary_in_s_moves_styles(networks: Path, tmp_path: Path) -> None:
             "population": {"standard_deviation": 3.0},
             "style_layers": [list(layer) for layer in network.style_layers],
         },
+        tuple(Channel("", 0, index, 1.0, 1.0, weight) for index, weight in ((20, 0.8), (60, 0.6))),
     )
-    strip = strip_of(generator, found)
-    np.testing.assert_array_equal(strip.frames[:, 1], to_uint8(generator.sample(SEEDS)))
-    assert (strip.frames[:, 0] != strip.frames[:, 2]).any()
+    strips = [strip_of(generator, found, channels=channels) for channels in (None, 1)]
+    for strip in strips:
+        np.testing.assert_array_equal(strip.frames[:, 1], to_uint8(generator.sample(SEEDS)))
+        assert (strip.frames[:, 0] != strip.frames[:, 2]).any()
+    assert (strips[0].frames[:, 2] != strips[1].frames[:, 2]).any()
 
 
 def test_the_generator_comes_from_the_run(shell: Shell) -> None:
@@ -363,6 +367,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "spaces": (["run", "run_z", "together=true"], "steps in one space. Got boundaries in W AND Z"),
     "layers in z": (["run_z", "layers=4-5"], "__none__"),
     "layers": (["run", "layers=4-9"], "layers must name rows of w from 0 to 7"),
+    "channels": (["run", "channels=2"], "channels are of boundaries in S; 'age' lives in W"),
     "no space": (["age.npy", "generator=toyfaces"], "space must be given"),
     "wrong space": (["run", "space=z"], "'age', which lives in W"),
     "space": (["age.npy", "space=s"], "space has no choice 's'"),
@@ -456,20 +461,21 @@ def test_help_names_every_option_within_a_second(shell: Shell) -> None:
     said = shell.ok("--help", module="ifgan.edit").stdout
     assert seconds_of_children() - before < 1.0
     for field in dataclasses.fields(Options):
-        assert f"\n      {field.name} : " in said, field.name
+        assert f"\n  {field.name} : " in said, field.name
 
 
 DOCUMENT = (CHECKOUT / "docs" / "edits.md").read_text(encoding="utf-8")
 COMMANDS = [
-    line
+    shlex.split(line)[2:]
     for block in re.findall(r"```bash\n(.*?)```", DOCUMENT, flags=re.DOTALL)
     for line in block.splitlines()
 ]
+EDITS = [arguments for module, *arguments in COMMANDS if module == "ifgan.edit"]
 
 
 @pytest.fixture(scope="module")
 def documented(shared_shell: Shell, networks: Path) -> Shell:
-    """A directory with the files that the document speaks of."""
+    """A directory with the files that the document speaks of, and after the runs it begins with."""
     folder = shared_shell.folder
     folder.mkdir(exist_ok=True)
     (folder / "net.safetensors").symlink_to(networks / "three.safetensors")
@@ -477,22 +483,20 @@ def documented(shared_shell: Shell, networks: Path) -> Shell:
     torch.save(torch.tensor(boundary().normal), folder / "age.pt")
     np.save(folder / "w.npy", np.random.RandomState(0).randn(2, 8, 512))
     np.save(folder / "t.npy", np.stack([np.eye(3)] * 2))
+    for module, *arguments in COMMANDS:
+        if module == "ifgan":
+            shared_shell.ok(*arguments, "sampler.num_samples=400", "svm.c=0.001")
     return shared_shell
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_of_the_document_runs(
+@pytest.mark.parametrize("arguments", EDITS, ids=" ".join)
+def test_every_edit_of_the_document_runs(
     documented: Shell,
-    command: str,
+    arguments: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The edits in this process, where torch is there already."""
-    _, _, module, *arguments = shlex.split(command)
-    if module == "ifgan":
-        documented.ok(*arguments, "sampler.num_samples=400", "svm.c=0.001")
-        return
-    assert module == "ifgan.edit"
+    """In this process, where torch is there already."""
     monkeypatch.chdir(documented.folder)
     needs_a_network = "generator=stylegan3_r_ffhq" in arguments
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")

@@ -34,6 +34,8 @@ WRONG = {
     "svm.conditions=[age,age]": ("svm.conditions", "each attribute once", "'age' 2 times"),
     "svm.conditions=[gender]": ("attribute 'gender'", "not scored by classifier 'toyfaces'"),
     "svm.conditions=age": ("svm.conditions", "must be a list: write svm.conditions=[…]"),
+    "svm.labels=end": ("svm.labels", "Did you mean 'ends'?"),
+    "svm.quantiles=[0.7,0.3]": ("svm.quantiles", "the larger one last", "Got [0.7, 0.3]"),
     "svm.folds=1": ("svm.folds", "[2, 20]"),
     "svm=svr": ("svm", "Choose one of: auto, interfacegan, linear, logistic, regression, ridge"),
     "backend.device=tpu": ("backend.device", "Choose one of: auto, cpu, cuda"),

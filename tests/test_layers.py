@@ -78,6 +78,7 @@ LAYERS = (
         "ifgan.fits",
         "ifgan.style_fits",
         "ifgan.spaces",
+        "ifgan.labelling",
         "ifgan.problem",
         "ifgan.evidence",
         "ifgan.intervals",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -14,8 +15,10 @@ import torch
 import yaml  # type: ignore[import-untyped]
 from torch import Tensor
 
-from ifgan.edit_table import Row, as_json
+from ifgan.edit_summary import lines
+from ifgan.edit_table import Interval, Row, as_json
 from ifgan.preprocessing import Preprocessing
+from ifgan.report.edits import EditsData, render_edits
 from ifgan.rescoring import measure
 from ifgan.resemblance import Measure, load_measures
 from ifgan.stage import Stage
@@ -108,6 +111,31 @@ def test_a_longer_step_leaves_less_of_a_face_and_none_leaves_all(stage: Stage) -
     at_equal = row.equal.likeness["identity"]
     assert at_equal.low < at_equal.mean < at_equal.high
     assert Row.of(json.loads(json.dumps(as_json(row)))) == row
+
+
+def test_rows_of_several_networks_or_of_none_stand_in_one_table(stage: Stage) -> None:
+    boundary = true_boundary(stage, "pose")
+    both = measure(stage, boundary, name="both", column="pose", steps=[1.0], wanted=0.2)
+    one = dataclasses.replace(
+        both,
+        name="one",
+        networks={"identity": "d"},
+        equal=both.equal
+        and dataclasses.replace(both.equal, likeness={"identity": Interval(0.5, 0.4, 0.6)}),
+    )
+    none = dataclasses.replace(
+        both,
+        name="none",
+        networks={},
+        equal=both.equal and dataclasses.replace(both.equal, likeness={}),
+    )
+    short = dataclasses.replace(both, name="short", equal=None)
+    [*_, _, last_both, last_one, last_none, last_short] = lines([both, one, none, short])
+    assert len(last_both.split()) == 5 and last_one.split() == ["one", "0.500", "±0.100"]
+    assert last_none.split() == ["none"] and "not reached" in last_short
+    page = render_edits(EditsData([both, one, none, short]))
+    assert page.count("±0.100") == 1 and "How like itself a face stays" in page
+    assert "How like itself a face stays" not in render_edits(EditsData([none]))
 
 
 def test_likeness_depends_on_no_batch(stage: Stage) -> None:

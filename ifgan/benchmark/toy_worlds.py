@@ -5,7 +5,7 @@ Shape legend: N faces, P further latents, D = 512 dimensions, F factors, A = F a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from ifgan.toyfaces.classifiers import load_classifier
 from ifgan.toyfaces.generator import ToyFaces
 from ifgan.toyfaces.traits import FACTORS
 
+CLASSIFIERS = ("toyfaces", "toyfaces_biased")
 #: Whose score of the first moves with the second in the biased classifier.
 BIASED = {"smile": "pose", "age": "eyeglasses", "eyeglasses": "age", "pose": "smile"}
 _CHUNK = 512
@@ -32,23 +33,26 @@ _NAMES = tuple(factor.name for factor in FACTORS)
 
 @dataclass(frozen=True, eq=False)
 class ToyPopulation:
-    """Latents (N + P, D) of both spaces, and scores (N, A) of two classifiers."""
+    """Latents (N + P, D) of both spaces, and scores (N, A) by classifier."""
 
     generator: ToyFaces
     latents: dict[str, Float32]
     scores: dict[str, NDArray[np.float32]]
 
 
-def draw(faces: int, further: int, *, seed: int, workers: int) -> ToyPopulation:
-    """Render faces at 64 pixels, through 8 bits as stored ones, and score each by both.
+def draw(
+    classifiers: Sequence[str], faces: int, further: int, *, seed: int, workers: int
+) -> ToyPopulation:
+    """Render faces at 64 pixels, through 8 bits as stored ones, and score them.
 
     Parameters
     ----------
+    classifiers : some of ``CLASSIFIERS``.
     further : latents that are not rendered.
     seed : of the first face.
     """
     generator = ToyFaces(64)
-    judges = {name: load_classifier(name) for name in ("toyfaces", "toyfaces_biased")}
+    judges = {name: load_classifier(name) for name in classifiers}
     z_ND = seeds_to_z(range(seed, seed + faces + further), z_dim=generator.z_dim)
 
     def mapped(start: int) -> tuple[Float32, list[NDArray[np.float32]]]:
@@ -64,11 +68,11 @@ def draw(faces: int, further: int, *, seed: int, workers: int) -> ToyPopulation:
 
 def worlds(population: ToyPopulation) -> Iterator[World]:
     """Every attribute in Z and W; then those that the biased classifier is wrong about."""
-    faces = len(population.scores["toyfaces"])
     truth = population.generator.truth(torch.zeros(1, population.generator.z_dim))
     directions = {"z": truth.z_directions, "w": truth.w_directions}
-    for classifier in ("toyfaces", "toyfaces_biased"):
+    for classifier, score_NA in population.scores.items():
         biased = classifier == "toyfaces_biased"
+        faces = len(score_NA)
         for space, latents in population.latents.items():
             for index, factor in enumerate(FACTORS):
                 if biased and factor.name not in BIASED:
@@ -79,7 +83,7 @@ def worlds(population: ToyPopulation) -> Iterator[World]:
                     space,
                     factor.kind == "value",
                     latents[:faces],
-                    population.scores[classifier][:, index].astype(np.float64),
+                    score_NA[:, index].astype(np.float64),
                     latents[faces:],
                     directions[space][index].astype(np.float64),
                     None if other is None else _SideEffect(population, space, index, other),

@@ -44,10 +44,13 @@ def render_edits(data: EditsData) -> str:
         self_scored=edit_summary.SELF_SCORED if first.self_scored else "",
         measures=[edit_summary.LIKENESS[name] for name in edit_summary.measures_of(data.rows)],
         likeness=[_likeness(row, edit_summary.measures_of(data.rows)) for row in data.rows],
-        networks={
-            edit_summary.LIKENESS[name]: first.networks[name][:12]
-            for name in edit_summary.measures_of(data.rows)
-        },
+        networks=sorted(
+            {
+                f"{edit_summary.LIKENESS[name]} {sha256[:12]}"
+                for row in data.rows
+                for name, sha256 in row.networks.items()
+            }
+        ),
         comparisons=[str(comparison) for comparison in edit_summary.comparisons(data.rows)],
         faces={
             name: [
@@ -92,8 +95,8 @@ def _cell(effect: Effect, row: Row) -> dict[str, object]:
 
 
 def _likeness(row: Row, measures: Sequence[str]) -> dict[str, object]:
-    found = [row.equal.likeness[name] for name in measures] if row.equal else []
-    cells = [{"mean": f"{each.mean:.3f}", "within": _half(each, 3)} for each in found]
+    found = [row.equal.likeness.get(name) for name in measures] if row.equal else []
+    cells = [each and {"mean": f"{each.mean:.3f}", "within": _half(each, 3)} for each in found]
     return {"name": row.name, "cells": cells}
 
 

@@ -8,6 +8,7 @@ Shape legend: N faces, S steps, H pixels a side.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +66,8 @@ class _Layout:
     cell, gap, margin : of the faces, between them, around all.
     first : left edge of the first face.
     apart : whether the unedited faces have a column of their own, before the steps.
-    top : of the first row.
     count : (N, S).
+    said : the lines below the title.
     """
 
     cell: int
@@ -75,7 +76,7 @@ class _Layout:
     count: tuple[int, int]
     gap: int = 4
     margin: int = 28
-    top: int = 124
+    said: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, strip: Strip) -> _Layout:
@@ -83,12 +84,20 @@ class _Layout:
             typeface(15).getlength(fitting(name, typeface(15), _LABEL)) for name in strip.faces
         )
         num_faces, num_steps = strip.frames.shape[:2]
-        return cls(
+        layout = cls(
             cell=cell_of(strip.frames.shape[2]),
             first=cls.margin + int(labels) + 18,
             apart=strip.course.start is None,
             count=(num_faces, num_steps),
         )
+        width = layout.right - layout.margin
+        said = wrapped(strip_words.caption(strip), typeface(15), width)
+        return dataclasses.replace(layout, said=tuple(said))
+
+    @property
+    def top(self) -> int:
+        """Of the first row."""
+        return 102 + 22 * len(self.said)
 
     def column(self, step: int) -> int:
         apart = self.cell + 5 * self.gap if self.apart else 0
@@ -111,8 +120,8 @@ def _heading(draw: ImageDraw.ImageDraw, strip: Strip, layout: _Layout) -> None:
     width = layout.right - layout.margin
     title = fitting(strip.title, typeface(26, bold=True), width)
     draw.text((layout.margin, 48), title, fill=TEXT, font=typeface(26, bold=True), anchor="ls")
-    said = fitting(strip_words.caption(strip), typeface(15), width)
-    draw.text((layout.margin, 76), said, MUTED, typeface(15), "ls")
+    for number, line in enumerate(layout.said):
+        draw.text((layout.margin, 76 + 22 * number), line, MUTED, typeface(15), "ls")
 
 
 def arrow(page: Image.Image, strip: Strip, *, left: int, right: int, level: int) -> None:
@@ -156,6 +165,18 @@ def typeface(size: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / name), size)
+
+
+def wrapped(text: str, font: ImageFont.FreeTypeFont, width: float) -> list[str]:
+    """Lines that are no wider than that, where words allow it."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [fitting(line, font, width) for line in lines]
 
 
 def fitting(text: str, font: ImageFont.FreeTypeFont, width: float) -> str:

@@ -43,11 +43,11 @@ def distance(strip: Strip, value: float) -> str:
 
 
 def moving(course: Course) -> str:
-    """Which rows of w move, where that was chosen; else nothing."""
+    """Which rows of w and styles move, where that was chosen; else nothing."""
     row0 = {None: "", True: " with row 0", False: " without row 0"}[course.row0]
-    if course.layers is None:
-        return f"rows of w{row0}" if row0 else ""
-    return f"rows {course.layers} of w{row0}"
+    rows = f"rows {course.layers} of w{row0}" if course.layers else row0 and f"rows of w{row0}"
+    styles = f"the {course.channels} strongest styles" if course.channels else ""
+    return ", ".join(filter(None, (rows, styles)))
 
 
 def caption(strip: Strip) -> str:

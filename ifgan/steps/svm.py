@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ifgan import evidence, problem, uncertainty
+from ifgan import evidence, labelling, problem, uncertainty
 from ifgan.blas import one_thread_each
 from ifgan.boundary import Boundary
 from ifgan.files import write_json, write_npz
@@ -122,7 +122,7 @@ def _metrics(
     count = len(task.scores)
     rng = np.random.RandomState([settings.seed, 3])
     accuracies = evidence.accuracies(
-        task, solution.trained, ends=problem.size_of_ends(settings, count), rng=rng
+        task, solution.trained, ends=labelling.size_of_ends(settings, count), rng=rng
     )
     ranking = evidence.ranking_quality(task, solution.trained, rng=rng)
     certain = asdict(solution.certain)
@@ -147,7 +147,7 @@ def _metrics(
 
 def _faces_needed(settings: SvmSettings, certain: Uncertainty, count: int) -> int | None:
     """Faces for an error of 10°; None where a fixed number of them is fitted whatever there are."""
-    if settings.method == "interfacegan" and settings.chosen_num_or_ratio > 1:
+    if labelling.takes_ends(settings) and settings.chosen_num_or_ratio > 1:
         return None
     return uncertainty.faces_for(
         uncertainty.TARGET, error_angle=certain.error_angle, num_samples=count

@@ -86,6 +86,7 @@ def _declared(hint: Any) -> tuple[str, bool]:
         str: "String",
         bool: "Boolean",
         list[float]: "List",
+        list[str]: "List",
     }
     return names[kind], optional
 

@@ -47,6 +47,22 @@ def test_transformed_image_is_exact(reference: Reference, generator: StyleGAN3) 
     assert relative_error(generator.synthesis(w_NRD), expected) > 100 * ROUNDING
 
 
+def test_samples_that_are_rendered_together_keep_their_own_transforms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on a GPU, in groups of one size whose last one is padded."""
+    reference = load("stylegan3_t_32")
+    generator = reference.generator()
+    w_NRD = reference.tensor("w_truncated")[:1].repeat(5, 1, 1)
+    turned = torch.eye(3).repeat(5, 1, 1)
+    turned[:, 0, 2] = torch.linspace(-0.3, 0.3, 5)
+    alone = generator.synthesis(w_NRD, transform_33=turned)
+    monkeypatch.setattr("ifgan.generators.network.together", lambda *given: 3)
+    together = generator.synthesis(w_NRD, transform_33=turned)
+    assert relative_error(together, alone) < ROUNDING
+    assert all(relative_error(alone[k], alone[k - 1]) > 100 * ROUNDING for k in range(1, 5))
+
+
 def test_transform_stored_in_the_weights_is_used(reference: Reference) -> None:
     transform = reference.tensor("transform")
     state = reference.state | {"synthesis.input.transform": transform}

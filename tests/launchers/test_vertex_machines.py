@@ -199,6 +199,7 @@ def pipeline(job: MakeJob) -> Any:
         ("sampler", "generator", 1),
         ("svm-smile", "c_grid", 1.0),
         ("svm-smile", "c_grid", ["1"]),
+        ("svm-smile", "rest", [0.1]),
         ("svm-smile", "invented", "x"),
     ],
 )
