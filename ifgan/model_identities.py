@@ -132,11 +132,11 @@ def _prompts(attribute: Attribute) -> Prompts:
 
 def _shipped() -> list[Prompts]:
     """Of the attributes that come with ifgan."""
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
 
     found = []
     for path in sorted((paths.shipped("conf") / "attribute").glob("*.yaml")):
-        given = OmegaConf.load(path)
+        given = cast(DictConfig, OmegaConf.load(path))
         if given.get("positive") is not None:
             whole = OmegaConf.merge(OmegaConf.structured(Attribute), given)
             found.append(_prompts(cast(Attribute, OmegaConf.to_object(whole))))
