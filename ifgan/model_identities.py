@@ -21,6 +21,7 @@ from ifgan.model_files import (
     OPTION,
     TOKENIZER,
     check_installed,
+    check_tokenizer,
     files_of,
     identity,
     read_config,
@@ -103,6 +104,7 @@ def clip(
     if kind not in ("clip", "siglip"):
         raise UserError(f"{OPTION} must be a CLIP or a SigLIP. Got model_type={kind}.")
     check_image_size(folder, chosen.image_size)
+    check_tokenizer(folder)
     files = files_of(folder, kind="", extra=TOKENIZER)
     settings = ClassifierSettings(
         classifier=chosen.kind,

@@ -177,7 +177,8 @@ def test_words_of_an_own_file_are_as_good_as_shipped_ones(found: Shell) -> None:
         ((*HAT, "classifier.path=vit"), "must be a CLIP or a SigLIP. Got model_type=vit"),
         ((*HAT, "classifier.path=owner/name"), "Check the name and the network"),
         ((*HAT, "classifier.image_size=224"), "classifier.image_size must be 64"),
-        ((*HAT, "classifier.path=no_words"), "classifier.path can't be read by transformers"),
+        ((*HAT, "classifier.path=no_words"), "classifier.path must hold a tokenizer"),
+        ((*HAT[:3], f"attribute.negative={WITH_HAT.positive}"), "reads both prompts alike"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line_before_anything_runs(

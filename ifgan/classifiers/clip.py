@@ -127,20 +127,36 @@ class _TextEncoder:
     @torch.inference_mode()
     def all(self, prompts: Sequence[Prompts]) -> Tensor:
         """(A, 2, E)."""
-        pairs = [(self._one(p, p.positive), self._one(p, p.negative)) for p in prompts]
-        return torch.stack([torch.stack(pair) for pair in pairs])
+        return torch.stack([self._pair(each) for each in prompts])
 
-    def _one(self, prompts: Prompts, prompt: str) -> Tensor:
-        """(E,) float64 mean of the templates' unit embeddings, of unit length again."""
+    def _pair(self, prompts: Prompts) -> Tensor:
+        """(2, E), of tokens that differ."""
+        positive, negative = (
+            self._tokens(prompts.name, p) for p in (prompts.positive, prompts.negative)
+        )
+        if positive == negative:
+            raise UserError(
+                f"attribute '{prompts.name}': the model reads both prompts alike, "
+                f"'{prompts.positive}' and '{prompts.negative}'. Say them in other words."
+            )
+        return torch.stack([self._embedding(positive), self._embedding(negative)])
+
+    def _tokens(self, name: str, prompt: str) -> list[list[int]]:
+        """T rows of one length."""
         texts = [template.replace(BLANK, prompt) for template in self.templates]
         length = self.model.config.text_config.max_position_embeddings
         rows = self.tokenizer(texts, padding="max_length", max_length=length)["input_ids"]
         for text, row in zip(texts, rows, strict=True):
             if len(row) > length:
                 raise UserError(
-                    f"attribute '{prompts.name}': the model takes texts of {length} tokens. Got "
+                    f"attribute '{name}': the model takes texts of {length} tokens. Got "
                     f"{len(row)}: '{text}'. Shorten the prompt or classifier.templates."
                 )
+        found: list[list[int]] = rows
+        return found
+
+    def _embedding(self, rows: list[list[int]]) -> Tensor:
+        """(E,) float64 mean of the templates' unit embeddings, of unit length again."""
         ids = torch.tensor(rows, device=self.device)
         found_TE = _unit(self.model.get_text_features(input_ids=ids)).cpu().double()
         return torch.nn.functional.normalize(found_TE.mean(dim=0), dim=0)
