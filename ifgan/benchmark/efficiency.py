@@ -193,12 +193,12 @@ def main(arguments: argparse.Namespace, *, show: Callable[[str], None]) -> None:
     sizes = QUICK if arguments.quick else SIZES
     trials: list[Trial] = []
     with one_thread_each():
+        if arguments.whitening:
+            made = groups(arguments, whitening.SIZES, 0)
+            whitening.table(made, workers=arguments.workers, show=show)
+            return
         for repetition in range(arguments.repetitions):
-            made = groups(arguments, sizes, repetition)
-            if arguments.whitening:
-                whitening.table(made, workers=arguments.workers, show=show)
-                return
-            for label, group in made.items():
+            for label, group in groups(arguments, sizes, repetition).items():
                 started = time.monotonic()
                 measure = functools.partial(trial, sizes=sizes, seed=repetition)
                 trials += in_threads(measure, group(), workers=arguments.workers)
