@@ -98,3 +98,17 @@ class Python(Labelled):
         super().__post_init__()
         matches("classifier.function", self.function, r"[\w.]+:\w+", example="my_module:score")
         in_range("classifier.image_size", self.image_size, low=8, high=2048)
+
+
+@dataclass
+class HuggingFace(Classifier):
+    """An image classifier of ``transformers`` (docs/classifiers.md)."""
+
+    kind: str = "huggingface"
+    image_size: int = 224  # pixels a side that its preprocessing resizes to
+    path: str = MISSING  # a directory, or OWNER/NAME of huggingface.co
+    revision: str | None = None  # commit, tag or branch there; null: what is newest
+    labels: Any = None  # {ATTRIBUTE: CLASS}; null: attributes are called as the classes are
+    outputs: str | None = None  # logits, probabilities, softmax, values; null: by the model's kind
+    unit: str = ""  # of values: years, degrees, …
+    trust_remote_code: bool = False  # run Python code that comes with the model

@@ -130,6 +130,7 @@ class Identities:
     judge_digest : of evaluation.classifier; None without an evaluation.
     judged : what that scores.
     measured : files of the networks of evaluation.identity and evaluation.perceptual.
+    classifier_settings : of its node, where the configuration alone does not say them.
     existing : latents and faces that take the sampler's place (sampler=existing).
     """
 
@@ -139,6 +140,7 @@ class Identities:
     generator_file: File | None = None
     classifier_file: File | None = None
     existing: tuple[File, File] | None = None
+    classifier_settings: ClassifierSettings | None = None
     judge_digest: str | None = None
     judged: tuple[str, ...] = ()
     measured: Mapping[str, File] = field(default_factory=dict)
@@ -192,17 +194,16 @@ def build(config: Config, identities: Identities, *, conditions: Sequence[Attrib
 
 def _classifier(config: Config, identities: Identities, faces: Output | File) -> Node:
     chosen, weights = config.classifier, identities.classifier_file
+    settings = identities.classifier_settings or ClassifierSettings(
+        classifier=chosen.kind,
+        classifier_digest=identities.classifier_digest,
+        labels=as_text(chosen.described()) if isinstance(chosen, Labelled) else None,
+        preprocessing=chosen.preprocessing().as_text() if isinstance(chosen, Onnx) else None,
+        function=chosen.function if isinstance(chosen, Python) else None,
+        image_size=chosen.image_size if isinstance(chosen, Python) else None,
+    )
     return Node(
-        "classifier",
-        ClassifierSettings(
-            classifier=chosen.kind,
-            classifier_digest=identities.classifier_digest,
-            labels=as_text(chosen.described()) if isinstance(chosen, Labelled) else None,
-            preprocessing=chosen.preprocessing().as_text() if isinstance(chosen, Onnx) else None,
-            function=chosen.function if isinstance(chosen, Python) else None,
-            image_size=chosen.image_size if isinstance(chosen, Python) else None,
-        ),
-        {"faces": faces, **({"weights": weights} if weights else {})},
+        "classifier", settings, {"faces": faces, **({"weights": weights} if weights else {})}
     )
 
 

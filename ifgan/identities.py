@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifgan.backends import Remote
-from ifgan.classifier_options import Onnx, Python, ScoreFile
+from ifgan.classifier_options import HuggingFace, Onnx, Python, ScoreFile
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
@@ -19,6 +19,7 @@ from ifgan.header import check_class_label, is_pickle, read_header
 from ifgan.partial import writing
 from ifgan.progress import Progress
 from ifgan.schema import Checkpoint, Config, Local, Toyfaces
+from ifgan.specs import ClassifierSettings
 
 
 def identify(config: Config) -> Identities:
@@ -33,13 +34,14 @@ def identify(config: Config) -> Identities:
     generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
     if generator_file is not None:
         _check_label(config.generator, generator_file)
-    classifier, classifier_file, columns = _classifier(config)
+    settings, (classifier, classifier_file, columns) = _classifier(config)
     judge, judged = _judge(config)
     return Identities(
         generator_digest=generator,
         generator_file=generator_file,
         classifier_digest=classifier,
         classifier_file=classifier_file,
+        classifier_settings=settings,
         columns=columns,
         judge_digest=judge,
         judged=judged,
@@ -100,7 +102,23 @@ def _converted(pickle: File, folder: Path) -> File:
     return _file("generator.path", str(target))
 
 
-def _classifier(config: Config) -> tuple[str, File | None, tuple[str, ...]]:
+Weights = tuple[str, File | None, tuple[str, ...]]  # digest, file, what is scored
+
+
+def _classifier(config: Config) -> tuple[ClassifierSettings | None, Weights]:
+    """Settings, where only the model says them, and weights."""
+    chosen = config.classifier
+    if isinstance(chosen, HuggingFace):
+        from ifgan import model_identities
+
+        settings, file, columns = model_identities.huggingface(
+            chosen, config.backend, store=_store(config), offline=config.dry_run
+        )
+        return settings, (file.sha256, file, columns)
+    return None, _classifier_weights(config)
+
+
+def _classifier_weights(config: Config) -> Weights:
     classifier = config.classifier
     if isinstance(classifier, Onnx):
         from ifgan.onnx_checks import check_scores
@@ -120,7 +138,7 @@ def _classifier(config: Config) -> tuple[str, File | None, tuple[str, ...]]:
     return digest, None, columns
 
 
-def _function(classifier: Python, config: Config) -> tuple[str, File | None, tuple[str, ...]]:
+def _function(classifier: Python, config: Config) -> Weights:
     if not isinstance(config.backend, Local):
         raise UserError(
             f"classifier=python runs a function of this machine's, so it needs backend=local. Got "

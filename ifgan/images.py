@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from ifgan.errors import UserError
+from ifgan.preprocessing import Preprocessing
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -24,6 +25,18 @@ def resize(images: Tensor, size: int) -> Tensor:
 def shrink(images: Tensor, size: int) -> Tensor:
     """As ``resize``, but smaller images stay as they are: enlarging adds bytes, not detail."""
     return resize(images, min(size, images.shape[-1]))
+
+
+def normalised(images: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """(N, 3, H, H) images in [-1, 1] with a network's order of channels, mean and deviation."""
+    x = (images + 1) / 2
+    if preprocessing.channels == "bgr":
+        x = x.flip(1)
+    mean, std = (
+        torch.tensor(values, dtype=torch.float32, device=x.device).view(3, 1, 1)
+        for values in (preprocessing.mean, preprocessing.std)
+    )
+    return (x - mean) / std
 
 
 def to_uint8(images: Tensor) -> NDArray[np.uint8]:

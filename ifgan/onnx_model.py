@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ifgan.artifacts import Float32
-from ifgan.images import resize
+from ifgan.images import normalised, resize
 from ifgan.onnx_file import OnnxFile, open_onnx
 from ifgan.preprocessing import Preprocessing
 
@@ -39,14 +39,8 @@ class OnnxModel:
 
     def _prepared(self, images: Tensor) -> Float32:
         """As the network takes them: resized on their device, antialiased where they shrink."""
-        x = (resize(images.float(), self.file.image_size) + 1) / 2
-        if self._preprocessing.channels == "bgr":
-            x = x.flip(1)
-        mean, std = (
-            torch.tensor(values, dtype=torch.float32, device=x.device).view(3, 1, 1)
-            for values in (self._preprocessing.mean, self._preprocessing.std)
-        )
-        x = (x - mean) / std
+        x = resize(images.float(), self.file.image_size)
+        x = normalised(x, self._preprocessing)
         if self._preprocessing.layout == "nhwc":
             x = x.permute(0, 2, 3, 1)
         prepared: Float32 = x.contiguous().cpu().numpy()

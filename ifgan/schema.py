@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
-from ifgan.classifier_options import Onnx, Python, ScoreFile, ToyfacesClassifier
+from ifgan.classifier_options import HuggingFace, Onnx, Python, ScoreFile, ToyfacesClassifier
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.preprocessing import Network, check_sha256
@@ -282,6 +282,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "scores": ScoreFile,
         "onnx": Onnx,
         "python": Python,
+        "huggingface": HuggingFace,
     },
     "backend": {"local": Local, "docker": Docker, "kubeflow": Kubeflow, "vertex": Vertex},
 }

@@ -68,6 +68,7 @@ class ClassifierSettings:
         writes it in one line.
     preprocessing : what a network from a file takes an image as, see ``ifgan.preprocessing``.
     function, image_size : import path of the user's function, and pixels a side that it takes.
+    trust_remote_code : whether Python code in a model's directory may run; None: no.
     """
 
     classifier: str
@@ -76,6 +77,7 @@ class ClassifierSettings:
     preprocessing: str | None = None
     function: str | None = None
     image_size: int | None = None
+    trust_remote_code: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -188,6 +188,7 @@ def test_a_run_gives_pictures_a_film_a_page_and_a_record(
     assert strip["faces"] == ["seed 3", "seed 4"] and strip["positions"] == [-3, -1.5, 0, 1.5, 3]
     assert np.shape(strip["distances"]) == (2, 5)
     film_of = Image.open(io.BytesIO(files[f"{stem}.gif"]))
+    assert film_of.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert film_of.n_frames == 8  # type: ignore[attr-defined]  # there and back, the ends once
 
 

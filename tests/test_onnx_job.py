@@ -193,7 +193,7 @@ def test_scores_that_are_not_finite_stop_the_run(shell: Shell) -> None:
 
 def test_the_documented_export_and_its_commands_run(shell: Shell) -> None:
     text = (CHECKOUT / "docs" / "classifiers.md").read_text(encoding="utf-8")
-    [export, function], [command, by_function], [own, _] = (
+    [export, function], [command, by_function, *_], [own, *_] = (
         re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
         for language in ("python", "bash", "yaml")
     )

@@ -20,13 +20,18 @@ def load(
 
     Parameters
     ----------
-    weights : its file; None where that ships with ifgan.
+    weights : its file or directory; None where that ships with ifgan.
     """
     if settings.classifier == "onnx":
         from ifgan.classifiers import onnx
 
         assert weights is not None
         return onnx.load(settings, weights, device=device)
+    if settings.classifier == "huggingface":
+        from ifgan.classifiers import huggingface
+
+        assert weights is not None
+        return huggingface.load(settings, weights, device=device)
     if settings.classifier == "python":
         from ifgan.classifiers import python
 
@@ -45,4 +50,8 @@ def engine(settings: ClassifierSettings, *, device: torch.device) -> str:
         from ifgan import onnx_session
 
         found = f"{found}, {onnx_session.engine(gpu=device.type == 'cuda')}"
+    if settings.classifier == "huggingface":
+        from ifgan import transformers_model
+
+        found = f"{found}, {transformers_model.engine()}"
     return found

@@ -28,6 +28,7 @@ from ifgan.strip import Strip
 
 _LARGEST, _WIDEST = 192, 1240  # pixels of a face, of all that are side by side
 _GAP, _MARGIN, _TOP, _LABEL = 6, 20, 58, 24
+_NEARLY_WHITE = 248  # which Pillow's search for the nearest colour confuses with the paper
 _STEP, _END = 110, 550  # milliseconds
 _TICK = 55  # milliseconds of a frame of an MP4: the largest that divides both
 
@@ -47,10 +48,11 @@ def gif(strip: Strip) -> bytes:
     """An endless GIF; all its pictures share one palette, so that nothing flickers."""
     shown = pictures(strip)
     sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in shown]))
-    palette = sheet.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    colours = palette.getpalette() or []
-    paper = 3 * np.asarray(palette)[0, 0]  # of the median of what is nearly white
-    palette.putpalette([*colours[:paper], *PAPER, *colours[paper + 3 :]])
+    common = sheet.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours = np.array(common.getpalette()).reshape(-1, 3)
+    colours[(colours >= _NEARLY_WHITE).all(axis=1)] = PAPER
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colours.flatten().tolist())
     reduced = [p.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG) for p in shown]
     order = there_and_back(len(shown))
     first, *others = (reduced[step] for step, _ in order)

@@ -100,7 +100,7 @@ def dependencies() -> dict[str, str]:
     """What pyproject.toml asks for: version range by distribution."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    asked = [*project["dependencies"], *extras["fast"], *extras["onnx"]]
+    asked = [*project["dependencies"], *extras["fast"], *extras["onnx"], *extras["huggingface"]]
     parts = (dependency.partition(">=") for dependency in asked)
     return {name: f">={rest}" for name, _, rest in parts}
 
