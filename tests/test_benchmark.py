@@ -34,6 +34,8 @@ def test_uncertainty_prints_reported_and_true_angles(capsys: pytest.CaptureFixtu
     shown = capsys.readouterr().out
     assert len(re.findall(r"^w +[48]00 +[\d.]+° +[\d.]+° +[\d.]+ \[", shown, re.MULTILINE)) == 2
 
+pytestmark = pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
+
 
 @pytest.fixture(scope="module")
 def planted() -> dict[str, World]:
