@@ -101,6 +101,23 @@ class Python(Labelled):
 
 
 @dataclass
+class CelebaResNet50(Classifier):
+    """A ResNet-50 with the 40 attributes of CelebA, two logits each (docs/classifiers.md)."""
+
+    kind: str = "celeba_resnet50"
+    image_size: int = 224  # pixels a side that it takes; what it was trained on
+    path: str = MISSING  # a local path, https://…, gs://… or s3://…; .safetensors, .pt or .pth
+    sha256: str | None = None  # what the file must be; null: whatever comes
+    present: int = 1  # of an attribute's two logits, 0 or 1, the one that says it is there
+
+    def __post_init__(self) -> None:
+        if self.sha256 is not None:
+            check_sha256("classifier.sha256", self.sha256)
+        in_range("classifier.image_size", self.image_size, low=32, high=2048)
+        in_range("classifier.present", self.present, low=0, high=1)
+
+
+@dataclass
 class HuggingFace(Classifier):
     """An image classifier of ``transformers`` (docs/classifiers.md)."""
 
@@ -112,3 +129,13 @@ class HuggingFace(Classifier):
     outputs: str | None = None  # logits, probabilities, softmax, values; null: by the model's kind
     unit: str = ""  # of values: years, degrees, …
     trust_remote_code: bool = False  # run Python code that comes with the model
+
+
+CLASSIFIERS: dict[str, type] = {
+    "toyfaces": ToyfacesClassifier,
+    "scores": ScoreFile,
+    "onnx": Onnx,
+    "python": Python,
+    "celeba_resnet50": CelebaResNet50,
+    "huggingface": HuggingFace,
+}

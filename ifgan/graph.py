@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ifgan.classifier_options import Labelled, Onnx, Python
+from ifgan.classifier_options import CelebaResNet50, Labelled, Onnx, Python
 from ifgan.combinations import (
     LABELLING,
     as_condition,
@@ -200,7 +200,8 @@ def _classifier(config: Config, identities: Identities, faces: Output | File) ->
         labels=as_text(chosen.described()) if isinstance(chosen, Labelled) else None,
         preprocessing=chosen.preprocessing().as_text() if isinstance(chosen, Onnx) else None,
         function=chosen.function if isinstance(chosen, Python) else None,
-        image_size=chosen.image_size if isinstance(chosen, Python) else None,
+        image_size=chosen.image_size if isinstance(chosen, Python | CelebaResNet50) else None,
+        present=chosen.present if isinstance(chosen, CelebaResNet50) else None,
     )
     return Node(
         "classifier", settings, {"faces": faces, **({"weights": weights} if weights else {})}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ifgan.backends import Remote
-from ifgan.classifier_options import HuggingFace, Onnx, Python, ScoreFile
+from ifgan.classifier_options import CelebaResNet50, HuggingFace, Onnx, Python, ScoreFile
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
@@ -127,6 +127,11 @@ def _classifier_weights(config: Config) -> Weights:
         file = _fetched("classifier.path", classifier.path, classifier.sha256, config)
         check_scores(file, classifier.preprocessing(), labels, option="classifier.path")
         return file.sha256, file, tuple(label.name for label in labels)
+    if isinstance(classifier, CelebaResNet50):
+        from ifgan.celeba import ATTRIBUTES
+
+        file = _celeba_weights(classifier, config)
+        return file.sha256, file, ATTRIBUTES
     if isinstance(classifier, Python):
         return _function(classifier, config)
     if isinstance(classifier, ScoreFile):
@@ -136,6 +141,17 @@ def _classifier_weights(config: Config) -> Weights:
         return file.sha256, file, read_names(Path(file.path))
     digest, columns = _shipped(getattr(classifier, "kind", ""))
     return digest, None, columns
+
+
+def _celeba_weights(classifier: CelebaResNet50, config: Config) -> File:
+    from ifgan.celeba_weights import usable
+
+    option = "classifier.path"
+    given = _fetched(option, classifier.path, classifier.sha256, config)
+    folder = _store(config) / "weights"
+    return _file(
+        option, str(usable(given.as_path(), sha256=given.sha256, option=option, folder=folder))
+    )
 
 
 def _function(classifier: Python, config: Config) -> Weights:
@@ -197,7 +213,7 @@ def _judge(config: Config) -> tuple[str | None, tuple[str, ...]]:
 def _shipped(kind: str) -> tuple[str, tuple[str, ...]]:
     """Digest and columns of a classifier that comes with ifgan."""
     import ifgan.toyfaces
-    from ifgan.toyfaces.traits import FACTORS
+    from ifgan.toyfaces.factors import FACTORS
 
     weights = Path(ifgan.toyfaces.__file__).with_name(f"{kind}.safetensors")
     return sha256_once(weights), tuple(factor.name for factor in FACTORS)

@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
-from ifgan.classifier_options import HuggingFace, Onnx, Python, ScoreFile, ToyfacesClassifier
+from ifgan.classifier_options import CLASSIFIERS
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.preprocessing import Network, check_sha256
@@ -277,12 +277,6 @@ class Config:
 #: ``/hydra/schema/<group>/<schema>@_here_``: below hydra/, so that no schema looks like a choice.
 SCHEMAS: dict[str, dict[str, type]] = {
     "generator": {"toyfaces": Toyfaces, "checkpoint": Checkpoint},
-    "classifier": {
-        "toyfaces": ToyfacesClassifier,
-        "scores": ScoreFile,
-        "onnx": Onnx,
-        "python": Python,
-        "huggingface": HuggingFace,
-    },
+    "classifier": CLASSIFIERS,
     "backend": {"local": Local, "docker": Docker, "kubeflow": Kubeflow, "vertex": Vertex},
 }

@@ -67,7 +67,9 @@ class ClassifierSettings:
     labels : what the columns of a network or function from elsewhere mean, as ``ifgan.labels``
         writes it in one line.
     preprocessing : what a network from a file takes an image as, see ``ifgan.preprocessing``.
-    function, image_size : import path of the user's function, and pixels a side that it takes.
+    function : import path of the user's function.
+    image_size : pixels a side that a function or a network takes, where its file doesn't say it.
+    present : of two logits, 0 or 1, the one that says that an attribute is there.
     trust_remote_code : whether Python code in a model's directory may run; None: no.
     """
 
@@ -77,6 +79,7 @@ class ClassifierSettings:
     preprocessing: str | None = None
     function: str | None = None
     image_size: int | None = None
+    present: int | None = None
     trust_remote_code: bool | None = None
 
 

@@ -27,6 +27,11 @@ def load(
 
         assert weights is not None
         return onnx.load(settings, weights, device=device)
+    if settings.classifier == "celeba_resnet50":
+        from ifgan.classifiers import celeba_resnet50
+
+        assert weights is not None
+        return celeba_resnet50.load(settings, weights, device=device)
     if settings.classifier == "huggingface":
         from ifgan.classifiers import huggingface
 

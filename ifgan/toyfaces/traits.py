@@ -10,11 +10,10 @@ Shape legend: N batch, K traits, F factors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor
+
+from ifgan.toyfaces.factors import FACTORS as FACTORS  # where whoever draws looks for them
 
 #: The traits that each row of w controls, coarse to fine.
 TRAITS_OF_ROW: tuple[tuple[str, ...], ...] = (
@@ -45,32 +44,6 @@ TRAITS_OF_ROW: tuple[tuple[str, ...], ...] = (
 )
 TRAITS: tuple[str, ...] = tuple(name for row in TRAITS_OF_ROW for name in row)
 INDEX: dict[str, int] = {name: k for k, name in enumerate(TRAITS)}
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One attribute with a truth.
-
-    Parameters
-    ----------
-    name : the attribute.
-    kind : "logit" (present where the factor is positive) or "value".
-    unit : of a value; "" for logits.
-    """
-
-    name: str
-    kind: Literal["logit", "value"]
-    unit: str = ""
-
-
-FACTORS: tuple[Factor, ...] = (
-    Factor("smile", "logit"),
-    Factor("age", "value", "years"),
-    Factor("eyeglasses", "logit"),
-    Factor("pose", "value", "degrees"),
-    Factor("beard", "logit"),
-    Factor("hair", "value", "cm"),
-)
 
 #: Eyeglasses are worn above this many standard deviations: by about 7 % of the population.
 EYEGLASSES_FROM = 1.47

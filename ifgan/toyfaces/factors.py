@@ -1,0 +1,32 @@
+"""The attributes of toy faces whose truth is known; without torch, for whoever lists them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One attribute with a truth.
+
+    Parameters
+    ----------
+    name : the attribute.
+    kind : "logit" (present where the factor is positive) or "value".
+    unit : of a value; "" for logits.
+    """
+
+    name: str
+    kind: Literal["logit", "value"]
+    unit: str = ""
+
+
+FACTORS: tuple[Factor, ...] = (
+    Factor("smile", "logit"),
+    Factor("age", "value", "years"),
+    Factor("eyeglasses", "logit"),
+    Factor("pose", "value", "degrees"),
+    Factor("beard", "logit"),
+    Factor("hair", "value", "cm"),
+)
