@@ -13,6 +13,8 @@ from ifgan.benchmark.__main__ import main
 from ifgan.benchmark.worlds import World
 from ifgan.blas import one_thread_each
 
+pytestmark = pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
+
 
 def test_fitting_prints_ratios_and_the_memory(capsys: pytest.CaptureFixture[str]) -> None:
     main(["fitting", "--samples", "4000", "--dimensions", "64"])
@@ -33,8 +35,6 @@ def test_uncertainty_prints_reported_and_true_angles(capsys: pytest.CaptureFixtu
     main(["uncertainty", "--repetitions", "3", *sizes])
     shown = capsys.readouterr().out
     assert len(re.findall(r"^w +[48]00 +[\d.]+° +[\d.]+° +[\d.]+ \[", shown, re.MULTILINE)) == 2
-
-pytestmark = pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
 
 
 @pytest.fixture(scope="module")
