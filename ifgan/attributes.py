@@ -2,7 +2,7 @@
 
 Attributes are the files of conf/attribute/ and of a user's own: conf.local/attribute/ where one
 works, then ~/.config/ifgan/attribute/. A classifier that scores other attributes has a dash.
---json gives the same, and every classifier by itself.
+--json gives the same, every classifier by itself, and both prompts.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ _SCORED: Mapping[str, tuple[str, ...]] = {
     "toyfaces_biased": _FACTORS,
     "celeba_resnet50": ATTRIBUTES,
 }
+_KINDS = (*_SCORED, *(kind for kind in CLASSIFIERS if kind not in _SCORED))
 _NOTE = (
     "A column is what the classifier calls the attribute, - where it does not score it.\n"
-    "Classifiers from elsewhere score what their file or classifier.labels names so."
+    "Classifiers from elsewhere score what their file or classifier.labels names so; clip is\n"
+    "asked for its words."
 )
 
 
@@ -46,11 +48,15 @@ def read_attributes() -> dict[str, Attribute]:
     for folder in (*paths.user_conf(), paths.shipped("conf")):
         for file in folder.glob("attribute/*.yaml"):
             found.setdefault(file.stem, file)
-    return {choice: _read(file) for choice, file in sorted(found.items())}
+    read = {choice: _read(file) for choice, file in sorted(found.items())}
+    return {choice: attribute for choice, attribute in read.items() if attribute is not None}
 
 
-def _read(file: Path) -> Attribute:
-    """One file; Hydra, which takes its time, only where it builds on others."""
+def _read(file: Path) -> Attribute | None:
+    """One file, None if it leaves the name open, as that of attribute=custom does.
+
+    Hydra, which takes its time, is asked only where a file builds on others.
+    """
     import yaml  # type: ignore[import-untyped]
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -61,6 +67,8 @@ def _read(file: Path) -> Attribute:
             from ifgan.compose import attributes
 
             return attributes([file.stem], option=str(file))[0]
+        if OmegaConf.is_missing(given, "name"):
+            return None
         return cast(
             Attribute, OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Attribute), given))
         )
@@ -71,20 +79,25 @@ def _read(file: Path) -> Attribute:
 
 def called_in(attribute: Attribute) -> dict[str, str | None]:
     """Its column in every classifier; None where that scores others."""
-    kinds = dict.fromkeys([*_SCORED, *CLASSIFIERS])
-    columns = {kind: attribute.column(kind) for kind in kinds}
-    return {
-        kind: column if column in _SCORED.get(kind, (column,)) else None
-        for kind, column in columns.items()
-    }
+    found = {}
+    for kind in _KINDS:
+        column = attribute.column(kind)
+        known = _SCORED.get(kind, (column,))
+        if kind == "clip" and None in (attribute.positive, attribute.negative):
+            known = ()
+        found[kind] = column if column in known else None
+    return found
 
 
 def table(attributes: Mapping[str, Attribute]) -> str:
     """Attributes and classifiers; those that agree on every attribute share a column."""
-    called = [called_in(attribute) for attribute in attributes.values()]
+    called = {choice: called_in(attribute) for choice, attribute in attributes.items()}
+    for choice, attribute in attributes.items():
+        if called[choice]["clip"]:
+            called[choice]["clip"] = attribute.positive  # what it is asked for
     shared: dict[tuple[str, ...], list[str]] = {}
-    for kind in called[0]:
-        shared.setdefault(tuple(one[kind] or "-" for one in called), []).append(kind)
+    for kind in _KINDS:
+        shared.setdefault(tuple(one[kind] or "-" for one in called.values()), []).append(kind)
     columns = [
         ("attribute", *attributes),
         ("kind", *(attribute.kind for attribute in attributes.values())),
@@ -111,7 +124,12 @@ def _run(given: list[str]) -> str:
     if not given:
         return table(attributes)
     described = {
-        choice: {"kind": attribute.kind, "called": called_in(attribute)}
+        choice: {
+            "kind": attribute.kind,
+            "called": called_in(attribute),
+            "positive": attribute.positive,
+            "negative": attribute.negative,
+        }
         for choice, attribute in attributes.items()
     }
     return json.dumps(described, indent=1)

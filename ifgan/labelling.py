@@ -11,10 +11,14 @@ import numpy as np
 
 from ifgan.artifacts import ScoreColumn, Scores
 from ifgan.errors import UserError, choices
-from ifgan.fits import otsu
+from ifgan.fits import REGRESSIONS, otsu
 from ifgan.losses import Float64
 from ifgan.newton import Rows
 from ifgan.specs import SvmSettings
+
+#: Standard deviations from the median beyond which a quantity's score counts as no farther; of
+#: normal ones one in 400.
+_REACH = 3.0
 
 
 def column_of(settings: SvmSettings, scores: Scores) -> tuple[ScoreColumn, Float64]:
@@ -81,8 +85,23 @@ def labels(
         low, high = np.quantile(scores_N, settings.quantiles)
         negative, positive = np.flatnonzero(scores_N <= low), np.flatnonzero(scores_N > high)
         return _between(len(scores_N), negative, positive)
-    targets_N = scores_N - threshold
+    targets_N = (
+        values(scores_N, threshold) if settings.method in REGRESSIONS else scores_N - threshold
+    )
     return targets_N, (np.flatnonzero(targets_N <= 0), np.flatnonzero(targets_N > 0))
+
+
+def values(scores_N: Float64, threshold: float) -> Float64:
+    """Targets of a regression: scores less the threshold, those far out brought in.
+
+    A squared error follows one absurd score rather than a hundred sound ones. The spread is that of
+    the middle half, which such scores do not move (Huber, Robust Statistics, 1981).
+    """
+    middle = float(np.median(scores_N))
+    reach = _REACH * 1.4826 * float(np.median(np.abs(scores_N - middle)))
+    if abs(threshold - middle) < reach:  # otherwise all would end on one side of it
+        scores_N = scores_N.clip(middle - reach, middle + reach)
+    return scores_N - threshold
 
 
 def _between(count: int, negative: Rows, positive: Rows) -> tuple[Float64, tuple[Rows, Rows]]:

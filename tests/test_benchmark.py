@@ -13,6 +13,8 @@ from ifgan.benchmark.__main__ import main
 from ifgan.benchmark.worlds import World
 from ifgan.blas import one_thread_each
 
+pytestmark = pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
+
 
 def test_fitting_prints_ratios_and_the_memory(capsys: pytest.CaptureFixture[str]) -> None:
     main(["fitting", "--samples", "4000", "--dimensions", "64"])

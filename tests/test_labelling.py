@@ -202,6 +202,25 @@ def test_the_rest_of_a_softmax_takes_what_moves_all_its_logits_out(tmp_path: Pat
     assert cosine([]) < 0.5
 
 
+@pytest.mark.parametrize("method", ["regression", "ridge"])
+def test_absurd_scores_of_a_quantity_hardly_turn_its_direction(tmp_path: Path, method: str) -> None:
+    latents, scores, direction = planted.world(4000)
+    absurd = np.random.RandomState(1).choice(4000, 40, replace=False)
+    scores[absurd] = np.random.RandomState(2).choice([-1e3, 1e3], 40)
+    inputs = planted.write(tmp_path / "in", latents, scores, direction)
+    outputs = {name: tmp_path / name for name in ("boundary", "metrics", "roc", "report")}
+    outputs["boundary"].mkdir()
+    settings = planted.settings(method=method, kind="continuous")
+    svm.run(settings, inputs, outputs, Runtime(tmp_path, tmp_path / "blocks"))
+    assert json.loads(outputs["metrics"].read_text())["truth_cosine"] > 0.97
+
+
+def test_a_threshold_far_out_keeps_the_scores_beyond_it() -> None:
+    scores = np.append(np.random.RandomState(0).randn(100), [50.0, 60.0])
+    assert np.ptp(labelling.values(scores, 0.0)) < 8
+    np.testing.assert_array_equal(labelling.values(scores, 40.0), scores - 40.0)
+
+
 def test_a_value_is_no_logit_of_a_softmax(tmp_path: Path) -> None:
     scores = _write_logits(tmp_path, np.zeros((4, 3)), kind="value", unit="years")
     settings = planted.settings(column="brown", rest=["blond"])

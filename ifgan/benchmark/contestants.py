@@ -5,7 +5,6 @@ Shape legend: N faces, D dimensions.
 
 from __future__ import annotations
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -72,9 +71,7 @@ def tuned(latents: Float32, scores_N: Float64, rng: np.random.RandomState) -> li
         signs_N = np.repeat([1.0, -1.0], len(top))
         for c in COSTS:
             svc = LinearSVC(loss="hinge", C=c, tol=1e-3, max_iter=_PASSES, random_state=0)
-            with warnings.catch_warnings():  # a large C may not have converged, and is no winner
-                warnings.simplefilter("ignore")
-                normal = svc.fit(scaled_ND, signs_N).coef_[0]
+            normal = svc.fit(scaled_ND, signs_N).coef_[0]
             found.append(Tuned(ratio, c, normal / np.linalg.norm(normal)))
     return found
 

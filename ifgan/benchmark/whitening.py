@@ -17,7 +17,7 @@ from ifgan.benchmark.worlds import World, cosines
 from ifgan.losses import Float64
 from ifgan.parallel import in_threads
 
-SIZES = (1000, 4000)
+SIZES = (1000, 4000)  # faces
 _SHOWN = ("linear", "non-linear", "smile", "beard")
 
 

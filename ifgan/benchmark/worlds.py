@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ifgan import labelling
 from ifgan.edit_vector import beside, steepest
 from ifgan.fits import Float32, project
 from ifgan.losses import Float64
@@ -51,7 +52,7 @@ class World:
     def targets(self, count: int) -> Float64:
         """(n,) what the first ``count`` faces are fitted to."""
         scores = self.scores[:count]
-        return scores - np.median(scores) if self.quantity else scores
+        return labelling.values(scores, float(np.median(scores))) if self.quantity else scores
 
 
 @dataclass(frozen=True, eq=False)
