@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
 from ifgan.labels import Label, labels_of
 from ifgan.preprocessing import Preprocessing, check_sha256
+from ifgan.prompts import check_templates
 from ifgan.ranges import in_range, matches
 
 
@@ -131,6 +132,27 @@ class HuggingFace(Classifier):
     trust_remote_code: bool = False  # run Python code that comes with the model
 
 
+@dataclass
+class Clip(Classifier):
+    """A CLIP or SigLIP of ``transformers``, asked in words (docs/classifiers.md)."""
+
+    kind: str = "clip"
+    image_size: int = 224  # pixels a side that its preprocessing resizes to
+    path: str = MISSING  # a directory, or OWNER/NAME of huggingface.co
+    revision: str | None = None  # commit, tag or branch there; null: what is newest
+    templates: list[str] = field(  # what a prompt is put into; their embeddings are averaged
+        default_factory=lambda: [
+            "{}",
+            "a photo of {}",
+            "a close-up photo of {}",
+            "a portrait of {}",
+        ]
+    )
+
+    def __post_init__(self) -> None:
+        check_templates("classifier.templates", self.templates)
+
+
 CLASSIFIERS: dict[str, type] = {
     "toyfaces": ToyfacesClassifier,
     "scores": ScoreFile,
@@ -138,4 +160,5 @@ CLASSIFIERS: dict[str, type] = {
     "python": Python,
     "celeba_resnet50": CelebaResNet50,
     "huggingface": HuggingFace,
+    "clip": Clip,
 }

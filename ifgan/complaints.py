@@ -67,6 +67,8 @@ def _refused_option(error: OmegaConfBaseException) -> str:
     if isinstance(error, MissingMandatoryValue):
         return f"option {key} must be given: add {key}=…"
     said = _flat(str(error.msg or error)).partition(" full_key:")[0]
+    if missing := re.search(r"Missing mandatory value: ([\w.]+)", said):  # of an interpolation
+        return f"option {missing[1]} must be given: add {missing[1]}=…"
     if "is not a ListConfig" in said:
         return f"option {key} must be a list: write {key}=[…]. {_HELP}"
     if isinstance(error, ValidationError):

@@ -6,10 +6,11 @@ and without torch, so that a run that finds everything in the store starts at on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ifgan.backends import Remote
-from ifgan.classifier_options import CelebaResNet50, HuggingFace, Onnx, Python, ScoreFile
+from ifgan.classifier_options import CelebaResNet50, Clip, HuggingFace, Onnx, Python, ScoreFile
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
@@ -18,12 +19,16 @@ from ifgan.graph import File, Identities
 from ifgan.header import check_class_label, is_pickle, read_header
 from ifgan.partial import writing
 from ifgan.progress import Progress
-from ifgan.schema import Checkpoint, Config, Local, Toyfaces
+from ifgan.schema import Attribute, Checkpoint, Config, Local, Toyfaces
 from ifgan.specs import ClassifierSettings
 
 
-def identify(config: Config) -> Identities:
+def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities:
     """Digests and files of a configuration's generator and classifier.
+
+    Parameters
+    ----------
+    conditions : the attributes that ``svm.conditions`` names, which are scored too.
 
     Raises
     ------
@@ -34,7 +39,7 @@ def identify(config: Config) -> Identities:
     generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
     if generator_file is not None:
         _check_label(config.generator, generator_file)
-    settings, (classifier, classifier_file, columns) = _classifier(config)
+    settings, (classifier, classifier_file, columns) = _classifier(config, conditions)
     judge, judged = _judge(config)
     return Identities(
         generator_digest=generator,
@@ -105,7 +110,9 @@ def _converted(pickle: File, folder: Path) -> File:
 Weights = tuple[str, File | None, tuple[str, ...]]  # digest, file, what is scored
 
 
-def _classifier(config: Config) -> tuple[ClassifierSettings | None, Weights]:
+def _classifier(
+    config: Config, conditions: Sequence[Attribute]
+) -> tuple[ClassifierSettings | None, Weights]:
     """Settings, where only the model says them, and weights."""
     chosen = config.classifier
     if isinstance(chosen, HuggingFace):
@@ -113,6 +120,17 @@ def _classifier(config: Config) -> tuple[ClassifierSettings | None, Weights]:
 
         settings, file, columns = model_identities.huggingface(
             chosen, config.backend, store=_store(config), offline=config.dry_run
+        )
+        return settings, (file.sha256, file, columns)
+    if isinstance(chosen, Clip):
+        from ifgan import model_identities
+
+        settings, file, columns = model_identities.clip(
+            chosen,
+            [config.attribute, *conditions],
+            config.backend,
+            store=_store(config),
+            offline=config.dry_run,
         )
         return settings, (file.sha256, file, columns)
     return None, _classifier_weights(config)

@@ -80,7 +80,7 @@ class Job:
         from ifgan.compose import attributes
 
         conditions = attributes(config.svm.conditions, option="svm.conditions")
-        identities = identify(config)
+        identities = identify(config, conditions)
         target = build(config, identities, conditions=conditions)
         return cls(config, target, folder, evaluation_node(config, identities, target))
 

@@ -75,6 +75,16 @@ def read_processor(folder: Path) -> dict[str, Any]:
     return read_config(folder, PROCESSORS[0])
 
 
+def check_tokenizer(folder: Path) -> None:
+    """Refuse a directory without a tokenizer: transformers would take an empty one."""
+    has = {name for name in TOKENIZER if (folder / name).is_file()}
+    if not has & {"tokenizer.json", "spiece.model"} and not has >= {"vocab.json", "merges.txt"}:
+        raise UserError(
+            f"{OPTION} must hold a tokenizer: tokenizer.json, spiece.model, or vocab.json and "
+            f"merges.txt. {folder} has none."
+        )
+
+
 def files_of(folder: Path, *, kind: str, extra: Sequence[str]) -> list[Path]:
     """The files that are read, in order of their names.
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
+from ifgan import paths
 from ifgan.backends import Backend
-from ifgan.classifier_options import HuggingFace
+from ifgan.classifier_options import Clip, HuggingFace
 from ifgan.digest import digest
 from ifgan.errors import UserError
 from ifgan.graph import File
@@ -17,7 +19,9 @@ from ifgan.image_processor import ImageProcessor
 from ifgan.labels import as_text
 from ifgan.model_files import (
     OPTION,
+    TOKENIZER,
     check_installed,
+    check_tokenizer,
     files_of,
     identity,
     read_config,
@@ -26,7 +30,9 @@ from ifgan.model_files import (
 from ifgan.model_labels import model_labels
 from ifgan.model_source import clean_copy, find
 from ifgan.partial import writing
-from ifgan.schema import Local
+from ifgan.prompts import Prompts
+from ifgan.prompts import as_text as prompts_as_text
+from ifgan.schema import Attribute, Local
 from ifgan.specs import ClassifierSettings, settings_to_dict
 
 Identified = tuple[ClassifierSettings, File, tuple[str, ...]]
@@ -72,6 +78,71 @@ def huggingface(chosen: HuggingFace, backend: Backend, *, store: Path, offline: 
     _once(check, settings, store)
     file = travelling(files, settings.classifier_digest, backend, store=store)
     return settings, file, tuple(label.name for label in labels)
+
+
+def clip(
+    chosen: Clip, wanted: Sequence[Attribute], backend: Backend, *, store: Path, offline: bool
+) -> Identified:
+    """Settings, directory and columns of ``classifier=clip``.
+
+    Parameters
+    ----------
+    wanted : what is searched for, and its conditions. All shipped attributes are scored besides,
+        so that those of a sweep share one pass.
+    offline : take what is there, contact nothing.
+
+    Raises
+    ------
+    UserError
+        If the model is not there or is none, or an attribute has no prompts.
+    """
+    check_installed(chosen.kind)
+    prompts = {each.name: each for each in _shipped()}
+    prompts |= {each.name: each for each in map(_prompts, wanted)}
+    folder = find(chosen.path, revision=chosen.revision, extra=TOKENIZER, offline=offline)
+    kind = read_config(folder).get("model_type")
+    if kind not in ("clip", "siglip"):
+        raise UserError(f"{OPTION} must be a CLIP or a SigLIP. Got model_type={kind}.")
+    check_image_size(folder, chosen.image_size)
+    check_tokenizer(folder)
+    files = files_of(folder, kind="", extra=TOKENIZER)
+    settings = ClassifierSettings(
+        classifier=chosen.kind,
+        classifier_digest=identity(files),
+        prompts=prompts_as_text([*prompts.values()], chosen.templates),
+    )
+
+    def check() -> None:
+        from ifgan.classifiers.clip import check
+
+        check(settings, folder)
+
+    _once(check, settings, store)
+    file = travelling(files, settings.classifier_digest, backend, store=store)
+    return settings, file, tuple(prompts)
+
+
+def _prompts(attribute: Attribute) -> Prompts:
+    if attribute.positive is None or attribute.negative is None:
+        raise UserError(
+            f"attribute '{attribute.name}' needs prompts for classifier=clip, both positive and "
+            "negative. Put them into its file, or add attribute.positive='a person …' "
+            "attribute.negative='a person …'."
+        )
+    return Prompts(attribute.column("clip"), attribute.positive, attribute.negative)
+
+
+def _shipped() -> list[Prompts]:
+    """Of the attributes that come with ifgan."""
+    from omegaconf import DictConfig, OmegaConf
+
+    found = []
+    for path in sorted((paths.shipped("conf") / "attribute").glob("*.yaml")):
+        given = cast(DictConfig, OmegaConf.load(path))
+        if given.get("positive") is not None:
+            whole = OmegaConf.merge(OmegaConf.structured(Attribute), given)
+            found.append(_prompts(cast(Attribute, OmegaConf.to_object(whole))))
+    return found
 
 
 def check_image_size(folder: Path, given: int) -> None:

@@ -20,6 +20,7 @@ from ifgan.classifier_options import CLASSIFIERS
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.preprocessing import Network, check_sha256
+from ifgan.prompts import check_prompt
 from ifgan.ranges import identifier, in_range, once, one_of, positive, rising_shares
 from ifgan.specs import MEASURES, PRECISIONS
 
@@ -41,11 +42,15 @@ class Attribute:
     kind: str = MISSING  # binary: present or not; continuous: a quantity
     called: dict[str, str] = field(default_factory=dict)
     rest: list[str] = field(default_factory=list)  # the other columns of its softmax
+    positive: str | None = None  # a prompt for classifier=clip: a smiling person
+    negative: str | None = None  # and its opposite: a person with a serious face
 
     def __post_init__(self) -> None:
         one_of("attribute.kind", self.kind, KINDS)
         identifier("attribute.name", self.name)
         once("attribute.rest", self.rest, "column")
+        check_prompt("attribute.positive", self.positive)
+        check_prompt("attribute.negative", self.negative)
 
     def column(self, classifier: str) -> str:
         """What ``classifier`` calls this attribute."""

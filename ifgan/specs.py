@@ -70,6 +70,7 @@ class ClassifierSettings:
     function : import path of the user's function.
     image_size : pixels a side that a function or a network takes, where its file doesn't say it.
     present : of two logits, 0 or 1, the one that says that an attribute is there.
+    prompts : of a classifier that reads texts, see ``ifgan.prompts``.
     trust_remote_code : whether Python code in a model's directory may run; None: no.
     """
 
@@ -81,6 +82,7 @@ class ClassifierSettings:
     image_size: int | None = None
     present: int | None = None
     trust_remote_code: bool | None = None
+    prompts: str | None = None
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ def engine() -> str:
 def in_groups(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """(N, …) of a function of images, in groups of one size; TensorFloat-32 is off."""
     found = []
-    with torch.backends.cudnn.flags(allow_tf32=False):
+    flags = torch.backends.cudnn.flags
+    with flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         for chunk in torch.split(images, _GROUP):
             padding = chunk.new_zeros((_GROUP - len(chunk), *chunk.shape[1:]))
             found.append(function(torch.cat([chunk, padding]))[: len(chunk)])

@@ -18,6 +18,7 @@ LAYERS = (
         "ifgan.ranges",
         "ifgan.preprocessing",
         "ifgan.labels",
+        "ifgan.prompts",
         "ifgan.celeba",
         "ifgan.functions",
         "ifgan.classifier_options",

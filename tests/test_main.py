@@ -104,7 +104,7 @@ def test_help_is_quick_and_shows_examples(shell: Shell) -> None:
     before = seconds_of_children()
     shown = shell.ok("--help").stdout
     assert seconds_of_children() - before < 1.5  # below a second on an idle machine
-    assert "attribute: age, bald, bangs, beard, eyeglasses" in shown
+    assert "attribute: age, bald, bangs, beard, custom, eyeglasses" in shown
     assert "python -m ifgan -m attribute=smile,age,eyeglasses" in shown
 
 

@@ -37,6 +37,11 @@ def load(
 
         assert weights is not None
         return huggingface.load(settings, weights, device=device)
+    if settings.classifier == "clip":
+        from ifgan.classifiers import clip
+
+        assert weights is not None
+        return clip.load(settings, weights, device=device)
     if settings.classifier == "python":
         from ifgan.classifiers import python
 
@@ -55,7 +60,7 @@ def engine(settings: ClassifierSettings, *, device: torch.device) -> str:
         from ifgan import onnx_session
 
         found = f"{found}, {onnx_session.engine(gpu=device.type == 'cuda')}"
-    if settings.classifier == "huggingface":
+    if settings.classifier in ("clip", "huggingface"):
         from ifgan import transformers_model
 
         found = f"{found}, {transformers_model.engine()}"

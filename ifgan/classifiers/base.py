@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -54,4 +54,20 @@ class Classifier(Protocol):
         -------
         (N, A) float32; row i depends on images[i] alone, to the bit on a CPU.
         """
+        ...
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """A classifier that scores an image by an embedding that does not depend on what is asked.
+
+    The embedding is what is kept of an image: other questions need no image again.
+    """
+
+    def embed(self, images: Tensor) -> Tensor:
+        """(N, E) float32 on the CPU, of images as ``Classifier.score`` takes them."""
+        ...
+
+    def score_embeddings(self, embeddings: Tensor) -> Tensor:
+        """(N, A) float32 scores on the CPU of (N, E) embeddings."""
         ...

@@ -5,6 +5,7 @@ Shape legend: N faces, A attributes, H pixels a side.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import itertools
@@ -22,7 +23,7 @@ from PIL import Image
 from ifgan import classifiers
 from ifgan.artifacts import Float32, ScoreColumn, Scores, write_shard
 from ifgan.blocks import Blocks, Span
-from ifgan.classifiers.base import Classifier
+from ifgan.classifiers.base import Classifier, Embeds
 from ifgan.classifiers.scores import read_scores
 from ifgan.devices import resolve_all, using
 from ifgan.digest import digest
@@ -77,7 +78,7 @@ def _score(
     family = digest(
         spec.name,
         spec.revision,
-        settings_to_dict(settings),
+        settings_to_dict(dataclasses.replace(settings, prompts=None)),  # of what blocks keep
         faces.family,
         classifiers.engine(settings, device=device),
     )
@@ -94,7 +95,11 @@ def _score(
             work_abreast(work, blocks, faces.span, devices, runtime)
         classifier = classifiers.load(settings, inputs.get("weights"), device=device)
         _score_missing(classifier, faces, blocks, device, runtime)
-        scores_NA = np.concatenate([_part(path, span) for span, path in blocks.cover(faces.span)])
+        name = _kept_as(classifier)
+        parts = [_part(path / name, span) for span, path in blocks.cover(faces.span)]
+        scores_NA = np.concatenate(parts)
+        if isinstance(classifier, Embeds):
+            scores_NA = classifier.score_embeddings(torch.from_numpy(scores_NA)).numpy()
     columns = tuple(ScoreColumn(c.name, c.kind, c.unit, c.threshold) for c in classifier.columns)
     return scores_NA, columns
 
@@ -144,7 +149,7 @@ def _score_spans(
             while position < span.stop:
                 with blocks.write(position) as writing:
                     scores_NA = _score_block(classifier, images, device, advance)
-                    np.save(writing.path / "scores.npy", scores_NA)
+                    np.save(writing.path / _kept_as(classifier), scores_NA)
                     position = writing.stop = position + len(scores_NA)
 
 
@@ -154,7 +159,7 @@ def _score_block(
     device: torch.device,
     advance: Callable[[int], None],
 ) -> Float32:
-    """Scores of the next images, as many as a block may take."""
+    """What is kept of the next images, as many as a block may take."""
     started = time.monotonic()
     batches = []
     for pixels in images:
@@ -199,13 +204,19 @@ def _score_batch(
     classifier: Classifier, pixels: NDArray[np.uint8], device: torch.device
 ) -> Float32:
     images = resize(from_uint8(pixels).to(device), classifier.image_size)
-    scores: Float32 = classifier.score(images).cpu().numpy()
+    kept = classifier.embed(images) if isinstance(classifier, Embeds) else classifier.score(images)
+    scores: Float32 = kept.cpu().numpy()
     return scores
 
 
-def _part(block: Path, span: Span) -> Float32:
-    first = int(block.name.partition("-")[0])
-    scores: Float32 = np.load(block / "scores.npy")[span.first - first : span.stop - first]
+def _kept_as(classifier: Classifier) -> str:
+    """Name of the file in a block: scores, or what they are made of."""
+    return "embeddings.npy" if isinstance(classifier, Embeds) else "scores.npy"
+
+
+def _part(file: Path, span: Span) -> Float32:
+    first = int(file.parent.name.partition("-")[0])
+    scores: Float32 = np.load(file)[span.first - first : span.stop - first]
     return scores
 
 
