@@ -34,6 +34,8 @@ GOLDEN = Path(__file__).with_name("golden_revisions.json")
 FITS: dict[str, dict[str, object]] = {
     "svm": {},
     "svm z": {"space": "z"},
+    "svm ends": {"labels": "ends", "chosen_num_or_ratio": 0.2},
+    "svm quantiles": {"labels": "quantiles", "quantiles": [0.3, 0.7]},
     "svm regression": {"method": "regression", "kind": "continuous"},
     "svm ridge": {"method": "ridge", "kind": "continuous"},
     "svm logistic": {"method": "logistic"},
