@@ -61,7 +61,8 @@ def test_names_are_found_in_the_users_own_yaml(
         attributes(["wig"], option="svm.conditions")
     (tmp_path / "conf.local" / "attribute" / "wig.yaml").write_text("name: toupee\nkind: binary\n")
     found = attributes(["wig", "age"], option="svm.conditions")
-    assert found == [Attribute("toupee", "binary"), Attribute("age", "continuous")]
+    named = [(attribute.name, attribute.kind) for attribute in found]
+    assert named == [("toupee", "binary"), ("age", "continuous")]
 
 
 def config(**svm: object) -> Config:
