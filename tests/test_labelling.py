@@ -250,7 +250,7 @@ def test_a_class_of_a_score_file_is_fitted_from_the_command_line(shell: Shell) -
     logits = dict(zip(("blond", "brown", "black"), rng.randn(3, 300), strict=True))
     np.savez(shell.folder / "colours.npz", seeds=np.arange(300), **logits)
     text = (CHECKOUT / "docs" / "classifiers.md").read_text(encoding="utf-8")
-    [documented] = re.findall(r"```yaml\n(name: .*?)```", text, flags=re.DOTALL)
+    [documented] = re.findall(r"```yaml\n(name: blond\n.*?)```", text, flags=re.DOTALL)
     (shell.folder / "conf.local" / "attribute").mkdir(parents=True)
     (shell.folder / "conf.local" / "attribute" / "blond.yaml").write_text(documented)
     use = ("attribute=blond", "classifier=scores", "classifier.path=colours.npz")

@@ -113,6 +113,7 @@ LAYERS = (
         "launchers",
     ),
     (
+        "ifgan.attributes",
         "ifgan.benchmark",
         "ifgan.build_images",
         "ifgan.doctor",
@@ -155,6 +156,7 @@ TORCHLESS = (
     "ifgan.evaluation_node",
     "ifgan.store",
     "ifgan.identities",
+    "ifgan.attributes",
 )
 
 
