@@ -159,7 +159,7 @@ def test_a_job_takes_its_faces_from_a_bucket_and_publishes_to_one(
     first = (shell.run_dirs()[0] / "boundary.npy").read_bytes()
     assert (folder / "boundary.npy").read_bytes() == first
     names = sorted(name.rpartition("/")[2] for name in aws.names())
-    assert names == ["boundary.json", "boundary.npy", "metrics.json", "report.html"]
+    assert names == ["boundary.json", "boundary.npy", "edit.npy", "metrics.json", "report.html"]
     [place] = {name.rpartition("/")[0] for name in aws.names()}
     assert place.startswith("results/smile-") and f"{aws.root}/{place}" in done.stderr
     assert len(list((tmp_path / "nfs").glob("smile-*/boundary.npy"))) == 1
