@@ -227,6 +227,47 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path: Path) -> None:
     assert find(str(folder), revision=None, extra=(), offline=True) == folder
 
 
+def tried(folder: Path, *labels: Label) -> None:
+    settings = ClassifierSettings("huggingface", "d", labels=as_text(labels))
+    huggingface.check(settings, folder)
+
+
+def test_a_model_that_fails_on_an_image_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = small_models.classifier(tmp_path / "vit")
+    label = Label("smile", 1, "softmax", "")
+    tried(folder, label)
+    edit(folder / "preprocessor_config.json", size=32)
+    with pytest.raises(UserError, match=r"classifier.path fails on an image of 32 pixels") as error:
+        tried(folder, label)
+    assert "\n" not in str(error.value)
+
+
+def test_a_bug_of_ours_is_not_taken_for_a_fault_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object) -> torch.Tensor:
+        raise ZeroDivisionError
+
+    folder = small_models.classifier(tmp_path / "vit")
+    monkeypatch.setattr("ifgan.transformers_model.normalised", faulty)
+    with pytest.raises(ZeroDivisionError):
+        tried(folder, Label("smile", 1, "softmax", ""))
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (Label("smile", 2, "softmax", ""), "must be one of the columns 0 to 1 that the model"),
+        (Label("smile", 0, "probabilities", ""), "outputs=probabilities must lie from 0 to 1"),
+    ],
+)
+def test_what_a_model_gives_is_held_against_its_labels(
+    tmp_path: Path, label: Label, expected: str
+) -> None:
+    with pytest.raises(UserError, match=expected):
+        tried(small_models.classifier(tmp_path / "vit"), label)
+
+
 THREE = {"id2label": {"0": "young", "1": "old", "2": "none"}}
 SEVERAL = {"problem_type": "multi_label_classification"}
 
@@ -290,6 +331,7 @@ def test_a_processor_s_scale_is_that_of_transformers() -> None:
     for about, factor in (
         ({}, 1 / 255),
         ({"rescale_factor": 1 / 127.5}, 1 / 127.5),
+        ({"rescale_factor": None}, 1 / 255),
         ({"do_rescale": False}, 1),
     ):
         processor = ImageProcessor.of({"size": 8, "image_mean": mean, "image_std": std, **about})
@@ -308,7 +350,8 @@ def test_a_processor_s_scale_is_that_of_transformers() -> None:
         ({"image_processor_type": "DetrImageProcessor", "size": 8}, "names DetrImageProcessor"),
         ({"size": {"height": 8, "width": 9}}, "pixels a side of a square"),
         ({}, "must have size"),
-        ({"size": 8}, "must have image_mean and image_std"),
+        ({"size": 8}, "must have image_mean and image_std. It has no image_mean"),
+        ({"size": 8, "image_mean": 0.5, "image_std": [1] * 3}, "image_mean must be 3 numbers"),
         ({"size": 8, "crop_size": 9}, "crops to 9 pixels an image of 8"),
     ],
 )

@@ -6,7 +6,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
+from ifgan.classifiers.python import called
+from ifgan.errors import UserError
 from tests.conftest import Shell
 
 QUICK = ("sampler.num_samples=200", "svm.c=0.001")
@@ -102,3 +105,18 @@ def test_what_does_not_fit_is_refused_in_one_line_before_anything_runs(
     assert refused.returncode == 1
     assert expected in refused.stderr and refused.stderr.count("\n") == 1, refused.stderr
     assert not shell.store.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["calm", "happy"], "must give numbers, in a tensor or an array. Got a list"),
+        ({"smile": torch.zeros(2)}, "must give numbers, in a tensor or an array. Got a dict"),
+        (torch.zeros(2, 0), "must give scores of shape (N, A), a row for each image"),
+        (None, "must give scores of shape (N, A), a row for each image"),
+    ],
+)
+def test_what_is_no_table_of_numbers_is_refused_in_one_line(given: object, expected: str) -> None:
+    with pytest.raises(UserError) as refused:
+        called(lambda images: given, torch.zeros(2, 3, 8, 8))
+    assert expected in str(refused.value) and "\n" not in str(refused.value)
