@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from ifgan.specs import ClassifierSettings
 from ifgan.transformers_model import load_model, prepared
 from tests import small_models
 from tests.conftest import CHECKOUT, Shell
+from tests.forked import Command, run_each
 
 LABELS = "classifier.labels={smile: happy}"
 MODEL = ("classifier=huggingface", "classifier.path=vit", "classifier.image_size=64", LABELS)
@@ -107,33 +109,48 @@ def test_a_pipeline_imports_the_files_that_are_read_and_no_others(found: Shell) 
     ]
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (("attribute=age",), "'age' is not scored by classifier 'huggingface'"),
-        (("classifier.path=none",), "classifier.path must be an existing directory, or OWNER/NAME"),
-        (("classifier.image_size=224",), "classifier.image_size must be 64, which the model's"),
-        (("classifier.labels={smile: hapy}",), "no class 'hapy'. Choose one of: happy, plain. Did"),
-        (("classifier.labels={smile: 2}",), "classifier.labels.smile must be one of the columns 0"),
-        (("classifier.outputs=logit",), "classifier.outputs has no choice 'logit'"),
-        (("classifier.path=owner/name",), "Check the name and the network, or copy the model's"),
-        (("classifier.path=pickled",), "has pytorch_model.bin. python -c"),
-        (("classifier.path=headless",), "must be an image classifier of transformers"),
-        (("classifier.path=lacking",), "is it a model without its head?"),
-        (("classifier.path=own_code",), "set classifier.trust_remote_code=true"),
-        (("classifier.path=no_config",), "must be a directory with config.json"),
-    ],
-)
+REFUSED: list[tuple[tuple[str, ...], str]] = [
+    (("attribute=age",), "'age' is not scored by classifier 'huggingface'"),
+    (("classifier.path=none",), "classifier.path must be an existing directory, or OWNER/NAME"),
+    (("classifier.image_size=224",), "classifier.image_size must be 64, which the model's"),
+    (("classifier.labels={smile: hapy}",), "no class 'hapy'. Choose one of: happy, plain. Did"),
+    (("classifier.labels={smile: 2}",), "classifier.labels.smile must be one of the columns 0"),
+    (("classifier.outputs=logit",), "classifier.outputs has no choice 'logit'"),
+    (("classifier.path=owner/name",), "Check the name and the network, or copy the model's"),
+    (("classifier.path=pickled",), "has pytorch_model.bin. python -c"),
+    (("classifier.path=headless",), "must be an image classifier of transformers"),
+    (("classifier.path=lacking",), "is it a model without its head?"),
+    (("classifier.path=own_code",), "set classifier.trust_remote_code=true"),
+    (("classifier.path=no_config",), "must be a directory with config.json"),
+]
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """Where nothing that is asked for can be had."""
+    folder = tmp_path_factory.mktemp("refused")
+    made(folder)
+    return Shell(folder, {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub")})
+
+
+@pytest.fixture(scope="module")
+def refused(refusing: Shell) -> dict[Command, CompletedProcess[str]]:
+    commands = [(*QUICK, *MODEL, *options) for options, _ in REFUSED]
+    return run_each(refusing, commands, imports=("torch", "transformers"))
+
+
+@pytest.mark.parametrize(("options", "expected"), REFUSED)
 def test_what_does_not_fit_is_refused_in_one_line_before_anything_runs(
-    tmp_path: Path, options: tuple[str, ...], expected: str
+    refusing: Shell,
+    refused: dict[Command, CompletedProcess[str]],
+    options: tuple[str, ...],
+    expected: str,
 ) -> None:
-    made(tmp_path)
-    shell = Shell(tmp_path, {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")})
-    refused = shell.run(*QUICK, *MODEL, *options)
-    assert refused.returncode == 1
-    assert expected in refused.stderr and refused.stderr.count("\n") == 1
-    assert not (tmp_path / "store" / "blocks").exists()
-    assert not (tmp_path / "own_code" / "ran").exists()
+    ended = refused[*QUICK, *MODEL, *options]
+    assert ended.returncode == 1
+    assert expected in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+    assert not (refusing.store / "blocks").exists()
+    assert not (refusing.folder / "own_code" / "ran").exists()
 
 
 def made(folder: Path) -> None:
