@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,25 +13,19 @@ Float64 = NDArray[np.float64]
 
 
 class Loss(Protocol):
-    """Convex losses of N values, with their first and second derivatives by the value; all (N,)."""
-
-    def cost(self, values_N: Float64) -> Float64: ...
+    """Convex losses of N values: their first and second derivatives by the value; all (N,)."""
 
     def pull(self, values_N: Float64) -> Float64: ...
 
     def curvature(self, values_N: Float64) -> Float64: ...
 
 
-class _Squared:
+class _Squared(ABC):
     """A loss that is the square of a residual, of slope 1 wherever it is not 0."""
 
+    @abstractmethod
     def residual(self, values_N: Float64) -> Float64:
         """Signed: its square is the loss, and it falls where the value should."""
-        raise NotImplementedError
-
-    def cost(self, values_N: Float64) -> Float64:
-        squared_N: Float64 = np.square(self.residual(values_N))
-        return squared_N
 
     def pull(self, values_N: Float64) -> Float64:
         return 2 * self.residual(values_N)
@@ -72,10 +67,6 @@ class Logistic:
     """Loss of logistic regression: log(1 + exp(-y f)); ``sign`` (N,) is y."""
 
     sign: Float64
-
-    def cost(self, values_N: Float64) -> Float64:
-        cost_N: Float64 = np.logaddexp(0.0, -self.sign * values_N)
-        return cost_N
 
     def pull(self, values_N: Float64) -> Float64:
         return -self.sign * np.exp(-np.logaddexp(0.0, self.sign * values_N))

@@ -157,15 +157,20 @@ class Svm:
         one_of("svm.labels", self.labels, LABELS)
         rising_shares("svm.quantiles", self.quantiles)
         if self.c is not None:
-            positive("svm.c", self.c)
+            _check_c("svm.c", self.c)
         if not self.c_grid:
             raise UserError("svm.c_grid must hold at least one number above 0. Got an empty list.")
         for c in self.c_grid:
-            positive("svm.c_grid", c)
+            _check_c("svm.c_grid", c)
         in_range("svm.folds", self.folds, low=2, high=20)
         positive("svm.chosen_num_or_ratio", self.chosen_num_or_ratio)
         in_range("svm.split_ratio", self.split_ratio, low=0.1, high=0.95)
         in_range("svm.seed", self.seed, low=0, high=2**32 - 1)
+
+
+def _check_c(option: str, c: float) -> None:
+    positive(option, c)
+    in_range(option, c, low=1e-9, high=1e6)  # beyond, rounding outweighs either side
 
 
 @dataclass

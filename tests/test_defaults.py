@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -15,16 +16,34 @@ SWEEP = ("-m", "attribute=smile,age,eyeglasses,pose,beard")
 
 
 class Cost(NamedTuple):
-    """What a command took: seconds waited, and seconds of processors."""
+    """What a command took: seconds waited, and seconds of processors; and what others took."""
 
     waited: float
     worked: float
+    others: float
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether all others together left the processors alone but for a sixth of one."""
+        return self.others < self.waited / 6
 
 
 def _cost(shell: Shell, *arguments: str) -> Cost:
-    started, before = time.monotonic(), seconds_of_children()
+    started, before, all_before = time.monotonic(), seconds_of_children(), _seconds_of_all()
     shell.ok(*arguments)
-    return Cost(time.monotonic() - started, seconds_of_children() - before)
+    worked = seconds_of_children() - before
+    return Cost(time.monotonic() - started, worked, _seconds_of_all() - all_before - worked)
+
+
+def _seconds_of_all() -> float:
+    """Processor time that is not idle since the machine started; nothing where it isn't told."""
+    try:
+        line, *_ = Path("/proc/stat").read_text().splitlines()
+    except FileNotFoundError:
+        return seconds_of_children()
+    user, nice, system, _idle, _iowait, interrupts, soft, stolen, *_ = map(int, line.split()[1:])
+    ticks = user + nice + system + interrupts + soft + stolen
+    return float(ticks / os.sysconf("SC_CLK_TCK"))
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +74,12 @@ def test_true_directions_are_reached(swept: tuple[Shell, Cost]) -> None:
 def test_five_attributes_cost_little_more_than_one(
     swept: tuple[Shell, Cost], tmp_path: Path
 ) -> None:
-    """At most 1.3 times, in what is waited for or in what the processors work.
+    """At most 1.3 times: in what the processors work and, left alone, in what is waited for.
 
-    Other tests on the same processors make either grow, seldom alike. Faces rendered again for
-    each attribute would be far beyond both.
+    Faces rendered again for each attribute would be far beyond both.
     """
     _, five = swept
     one = _cost(Shell(tmp_path))
-    assert min(five.worked / one.worked, five.waited / one.waited) <= 1.3, (five, one)
+    left_alone = five.undisturbed and one.undisturbed
+    assert five.worked / one.worked <= 1.3, (five, one)
+    assert not left_alone or five.waited / one.waited <= 1.3, (five, one)

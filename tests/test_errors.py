@@ -28,6 +28,8 @@ WRONG = {
     "svm.threshold=nan": ("svm.threshold", "finite"),
     "svm.threshold=inf": ("svm.threshold", "finite"),
     "svm.c=-1": ("svm.c", "above 0"),
+    "svm.c=1e30": ("svm.c", "range"),
+    "svm.c_grid=[1e-3,1e-30]": ("svm.c_grid", "range"),
     "svm.c_grid=[]": ("svm.c_grid", "empty"),
     "svm.conditions=[smile]": ("svm.conditions", "Got 'smile' with attribute=smile"),
     "svm.conditions=[agee]": ("svm.conditions", "no attribute 'agee'", "Did you mean 'age'?"),
