@@ -9,6 +9,7 @@ Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from typing import Protocol
 
@@ -41,7 +42,7 @@ class _Settings(Protocol):
     def img_resolution(self) -> int: ...
 
 
-class NetworkGenerator:
+class NetworkGenerator(abc.ABC):
     """The common half of a `Generator` from a loaded network.
 
     Parameters
@@ -89,9 +90,9 @@ class NetworkGenerator:
         """
         return map_latents(self._mapping, z_NDz, c_NC, class_label=self.class_label)
 
+    @abc.abstractmethod
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         """Name, row of w and affine map of the layers that an image needs."""
-        raise NotImplementedError
 
     @property
     def style_layers(self) -> tuple[StyleLayer, ...]:
