@@ -112,7 +112,7 @@ def _read(path: Path, normal_file: Path) -> dict[str, Any]:
             f"{path} does not hold a boundary ({error}). Give a run directory, boundary.npy beside "
             "its boundary.json, or another tool's .npy or .pt file and its space."
         ) from error
-    if normal.ndim != 2 or normal.shape[0] != 1 or abs(np.linalg.norm(normal) - 1) > 1e-3:
+    if normal.ndim != 2 or normal.shape[0] != 1 or not abs(np.linalg.norm(normal) - 1) <= 1e-3:
         raise UserError(
             f"{normal_file} must be (1, D) with unit norm. Got shape {normal.shape} "
             f"and norm {np.linalg.norm(normal):.3g}."

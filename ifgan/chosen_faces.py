@@ -20,10 +20,10 @@ from torch import Tensor
 
 from ifgan.errors import UserError
 from ifgan.foreign import read_array
-from ifgan.generators.base import Generator
+from ifgan.generators.base import Finish, Generator
 from ifgan.ranges import in_range
 from ifgan.seeds import seeds_to_z
-from ifgan.strip_render import Faces, Finish
+from ifgan.strip_render import Faces
 
 _MOST = 100  # faces on one page
 
@@ -84,7 +84,7 @@ def transforms_of(files: Sequence[str], faces: Faces) -> Tensor:
     count = len(faces.names)
     shapes = {array.shape[1:] for array in found}
     if shapes != {(3, 3)} or sum(map(len, found)) != count:
-        said = ", ".join(str(array.shape) for array in arrays)
+        said = ", ".join(str(array.shape) for array in arrays) or "no file"
         raise UserError(
             f"transforms must have shape ({count}, 3, 3), a matrix for each face. Got {said}."
         )

@@ -119,13 +119,19 @@ class CelebaResNet50(Classifier):
 
 
 @dataclass
-class HuggingFace(Classifier):
-    """An image classifier of ``transformers`` (docs/classifiers.md)."""
+class TransformersModel(Classifier):
+    """A model of ``transformers``."""
 
-    kind: str = "huggingface"
     image_size: int = 224  # pixels a side that its preprocessing resizes to
     path: str = MISSING  # a directory, or OWNER/NAME of huggingface.co
     revision: str | None = None  # commit, tag or branch there; null: what is newest
+
+
+@dataclass
+class HuggingFace(TransformersModel):
+    """An image classifier of ``transformers`` (docs/classifiers.md)."""
+
+    kind: str = "huggingface"
     labels: Any = None  # {ATTRIBUTE: CLASS}; null: attributes are called as the classes are
     outputs: str | None = None  # logits, probabilities, softmax, values; null: by the model's kind
     unit: str = ""  # of values: years, degrees, …
@@ -133,13 +139,10 @@ class HuggingFace(Classifier):
 
 
 @dataclass
-class Clip(Classifier):
+class Clip(TransformersModel):
     """A CLIP or SigLIP of ``transformers``, asked in words (docs/classifiers.md)."""
 
     kind: str = "clip"
-    image_size: int = 224  # pixels a side that its preprocessing resizes to
-    path: str = MISSING  # a directory, or OWNER/NAME of huggingface.co
-    revision: str | None = None  # commit, tag or branch there; null: what is newest
     templates: list[str] = field(  # what a prompt is put into; their embeddings are averaged
         default_factory=lambda: [
             "{}",

@@ -34,14 +34,19 @@ def resolve_all(device: str) -> list[torch.device]:
     Raises
     ------
     UserError
-        If an accelerator is asked for and absent, or those that are named are not alike.
+        If an accelerator is asked for and absent or unknown, or those named are not alike.
     """
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto" and not count:
         return [torch.device("cpu")]
     named = device not in ("auto", "cuda")
     names = device.split(",") if named else [f"cuda:{i}" for i in range(max(count, 1))]
-    found = [torch.device(name) for name in names]
+    try:
+        found = [torch.device(name) for name in names]
+    except RuntimeError:  # with a list of all that torch knows, most of which nobody has
+        raise UserError(
+            f"device must be auto, cpu, cuda or GPUs as cuda:0,cuda:1. Got '{device}'."
+        ) from None
     for wanted in found:
         if wanted.type == "cuda" and (wanted.index or 0) >= count:
             raise UserError(

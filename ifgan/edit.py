@@ -43,12 +43,14 @@ def edit(places: Sequence[Path], options: Options, generator_options: dict[str, 
     generator = _generator(places, [*boundaries.values()], options, generator_options)
     boundaries = {name: _fitted(b, generator, options) for name, b in boundaries.items()}
     faces = _faces(generator, [*boundaries.values()], options)
-    strips = _strips(generator, boundaries, faces, options)
+    chosen = _chosen(boundaries, faces, options)
+    folder = out_folder(options.out)
+    strips = _strips(generator, chosen, faces, options)
     for boundary in boundaries.values():
         _say_unit_length(boundary)
     from ifgan.edit_files import write
 
-    return write(out_folder(options.out), strips, mp4=options.mp4)
+    return write(folder, strips, mp4=options.mp4)
 
 
 def _say_unit_length(boundary: Boundary) -> None:
@@ -88,7 +90,7 @@ def _faces(generator: LoadedGenerator, boundaries: Sequence[Boundary], options: 
     import dataclasses
 
     from ifgan import chosen_faces
-    from ifgan.strip_render import Finish
+    from ifgan.generators.base import Finish
 
     recorded = next((b.provenance for b in boundaries if b.provenance.get("truncation_psi")), {})
     psi = options.psi if options.psi is not None else recorded.get("truncation_psi")
@@ -113,18 +115,26 @@ def _faces(generator: LoadedGenerator, boundaries: Sequence[Boundary], options: 
     return dataclasses.replace(faces, transforms=transforms)
 
 
-def _strips(
-    generator: LoadedGenerator, boundaries: dict[str, Boundary], faces: Faces, options: Options
-) -> list[Strip]:
-    """One for each boundary, or one along all."""
-    from ifgan.progress import Progress
-    from ifgan.strip_render import Camera, check_faces, render_strip
+def _chosen(
+    boundaries: dict[str, Boundary], faces: Faces, options: Options
+) -> dict[str, list[Boundary]]:
+    """The boundaries of each strip, by its title: one of them, or all together."""
+    from ifgan.strip_render import check_faces
 
     chosen = {name: [boundary] for name, boundary in boundaries.items()}
     if options.together:
         chosen = {" + ".join(boundaries): [*boundaries.values()]}
     for summed in chosen.values():
         check_faces(faces, options.course, summed)
+    return chosen
+
+
+def _strips(
+    generator: LoadedGenerator, chosen: dict[str, list[Boundary]], faces: Faces, options: Options
+) -> list[Strip]:
+    from ifgan.progress import Progress
+    from ifgan.strip_render import Camera, render_strip
+
     renderings = len(chosen) * (1 + options.steps) * len(faces.names)
     with Progress("edit").track(renderings, "faces") as advance:
         camera = Camera(generator.network, options.size, options.batch_size, advance)

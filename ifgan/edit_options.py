@@ -108,7 +108,7 @@ class Options:
     @property
     def chosen_seeds(self) -> list[int]:
         """Of faces, where no latents are given."""
-        return parse_seeds(self.seeds or _FACES, option="seeds")
+        return parse_seeds(_FACES if self.seeds is None else self.seeds, option="seeds")
 
 
 HELP = f"""\

@@ -31,6 +31,9 @@ Array = NDArray[np.floating[Any]]
 #: What an InterFaceGAN boundary of unknown origin can live in: rows of W are moved by one of W.
 SPACES = ("w", "z")
 
+#: The first byte of a .npy file, here of one that holds objects, and of a pickle.
+_PICKLED = (b"\x93", b"\x80")
+
 #: stylegan3-editing saves dictionaries, image -> list, of which the last entry is the one to use.
 _UNPACK = (
     "import numpy as np; d = np.load('IN.npy', allow_pickle=True).item(); "
@@ -56,12 +59,14 @@ def read_array(path: str | Path, *, option: str) -> Array:
     if path.suffix not in (".npy", ".pt"):
         raise UserError(f"{option} must name a .npy or a .pt file. Got '{path}'.")
     array = _tensor(path, option) if path.suffix == ".pt" else _npy(path, option)
-    if array.dtype.kind != "f" or array.size == 0:
+    if array.dtype.kind != "f" or array.ndim == 0 or array.size == 0:
         raise UserError(
             f"{option} must hold floating-point numbers. '{path}' holds {array.dtype} of shape "
             f"{array.shape}."
         )
-    if not np.isfinite(array).all():
+    with np.errstate(over="ignore"):  # of what float32, in which faces are rendered, can't hold
+        finite = np.isfinite(array.astype(np.float32)).all()
+    if not finite:
         raise UserError(f"{option}: '{path}' holds numbers that are not finite. Write it again.")
     return array
 
@@ -69,13 +74,16 @@ def read_array(path: str | Path, *, option: str) -> Array:
 def _npy(path: Path, option: str) -> Array:
     try:
         loaded = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        if "pickle" in str(error):  # of an array of objects, or of a file that is one
-            raise UserError(
-                f"{option}: '{path}' is a pickle, which could run anything when it is read, and is "
-                f'refused. If you trust it, once: python -c "{_UNPACK}"'
-            ) from None
-        raise UserError(f"{option}: '{path}' is not a .npy file ({error}).") from None
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        if not (isinstance(error, ValueError) and "pickle" in str(error)):
+            raise UserError(f"{option}: '{path}' is not a .npy file ({error}).") from None
+        with path.open("rb") as file:  # numpy takes any file that it does not know for a pickle
+            if file.read(1) not in _PICKLED:
+                raise UserError(f"{option}: '{path}' is not a .npy file.") from None
+        raise UserError(
+            f"{option}: '{path}' is a pickle, which could run anything when it is read, and is "
+            f'refused. If you trust it, once: python -c "{_UNPACK}"'
+        ) from None
     if not isinstance(loaded, np.ndarray):
         raise UserError(f"{option}: '{path}' is an archive of several arrays. Give one array.")
     return loaded
@@ -103,7 +111,8 @@ def _tensor(path: Path, option: str) -> Array:
             f"{option}: '{path}' holds a {type(loaded).__name__}, not one tensor. Save the one "
             "tensor: torch.save(tensor, 'OUT.pt')."
         )
-    array: Array = loaded.detach().to_dense().float().numpy()
+    dense = loaded.detach().to_dense()
+    array: Array = (dense.float() if dense.is_floating_point() else dense).numpy()
     return array
 
 

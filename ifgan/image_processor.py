@@ -72,28 +72,34 @@ class ImageProcessor:
         size = _side("size", given.get("size"))
         resized, cropped = size, size
         if plain == "ConvNextImageProcessor" and size < 384:
-            resized = int(size / float(given.get("crop_pct", 224 / 256)))
+            resized = int(size / float(given.get("crop_pct") or 224 / 256))
         elif given.get("do_center_crop", "crop_size" in given):
             cropped = _side("crop_size", given.get("crop_size"))
             if plain == "LevitImageProcessor":
                 resized = int(256 / 224 * size)
         if cropped > resized:
             raise UserError(f"{_WHERE} crops to {cropped} pixels an image of {resized}.")
-        scale = 255 * float(given.get("rescale_factor", _RESCALE))
-        if not given.get("do_rescale", True):
-            scale = 255.0
-        mean, std = [0.0] * 3, [1.0] * 3
-        if given.get("do_normalize", True):
-            mean, std = given.get("image_mean"), given.get("image_std")  # type: ignore[assignment]
-            if mean is None or std is None:
-                raise UserError(f"{_WHERE} must have image_mean and image_std. Got neither.")
-        preprocessing = Preprocessing.of(
-            f"{_WHERE}, ",
-            image_size=resized,
-            mean=[value / scale for value in mean],
-            std=[value / scale for value in std],
-        )
-        return cls(preprocessing, cropped)
+        return cls(_scaled(resized, given), cropped)
+
+
+def _scaled(size: int, given: Mapping[str, Any]) -> Preprocessing:
+    """With mean and deviation of channels that run to 1, whatever these run to there."""
+    white = 255 * float(given.get("rescale_factor") or _RESCALE)
+    if not given.get("do_rescale", True):
+        white = 255.0
+    mean, std = [0.0] * 3, [1.0] * 3
+    if given.get("do_normalize", True):
+        for name in ("image_mean", "image_std"):
+            if given.get(name) is None:
+                raise UserError(f"{_WHERE} must have image_mean and image_std. It has no {name}.")
+        mean, std = given["image_mean"], given["image_std"]
+    checked = Preprocessing.of(f"{_WHERE}, image_", mean=mean, std=std)
+    return Preprocessing.of(
+        f"{_WHERE}, ",
+        image_size=size,
+        mean=[value / white for value in checked.mean],
+        std=[value / white for value in checked.std],
+    )
 
 
 def _side(name: str, given: object) -> int:

@@ -66,6 +66,23 @@ def labels_of(option: str, given: object, *, outputs: str, unit: str) -> tuple[L
     return labels
 
 
+def check_columns(option: str, labels: Sequence[Label], columns: int, of: str) -> None:
+    """Refuse labels of columns that there are not.
+
+    Parameters
+    ----------
+    option : that the labels come from.
+    columns : how many there are.
+    of : who gives them, in words.
+    """
+    for label in labels:
+        if label.column >= columns:
+            raise UserError(
+                f"{option}.{label.name} must be one of the columns 0 to {columns - 1} that {of} "
+                f"gives. Got {label.column}."
+            )
+
+
 def as_text(labels: Sequence[Label]) -> str:
     """One line of JSON, which a console shows whole."""
     return json.dumps([astuple(label) for label in labels])

@@ -82,4 +82,5 @@ def _rows(layers: Layers, num_ws: int) -> list[int]:
         if layers == name:
             return list(range(first, stop))
     first_row, _, last_row = layers.partition("-")
-    return list(range(int(first_row), int(last_row or first_row) + 1))
+    last = min(int(last_row or first_row), num_ws)  # which is one too many, and refused
+    return list(range(int(first_row), last + 1))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ifgan.errors import UserError, choices
-from ifgan.labels import Label, labels_of
+from ifgan.labels import Label, check_columns, labels_of
 
 _OPTION = "classifier.labels"
 _OUTPUTS = {
@@ -58,12 +58,8 @@ def model_labels(
     elif isinstance(given, Mapping):
         given = {name: _numbered(f"{_OPTION}.{name}", of, names) for name, of in given.items()}
     labels = labels_of(_OPTION, given, outputs=outputs, unit=unit)
+    check_columns(_OPTION, labels, len(names), "the model")
     for label in labels:
-        if label.column >= len(names):
-            raise UserError(
-                f"{_OPTION}.{label.name} must be one of the columns 0 to {len(names) - 1} that "
-                f"the model gives. Got {label.column}."
-            )
         if label.outputs == "softmax" and len(names) == 1:
             raise UserError(
                 f"{_OPTION}.{label.name}: outputs=softmax needs a model of two classes or more. "

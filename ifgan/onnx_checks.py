@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from ifgan.errors import UserError
 from ifgan.graph import File
-from ifgan.labels import Label
+from ifgan.labels import Label, check_columns
 from ifgan.onnx_file import neighbour, open_onnx
 from ifgan.preprocessing import Preprocessing
 
@@ -28,12 +28,7 @@ def check_scores(
         Also if it does not run at all, see ``onnx_file``.
     """
     [columns] = _one_vector(file, preprocessing, option, "a row of scores")
-    for label in labels:
-        if label.column >= columns:
-            raise UserError(
-                f"{neighbour(option, 'labels')}.{label.name} must be one of the columns 0 to "
-                f"{columns - 1} that {file.as_path().name} gives. Got {label.column}."
-            )
+    check_columns(neighbour(option, "labels"), labels, columns, file.as_path().name)
 
 
 def check_embedding(file: File, preprocessing: Preprocessing, *, option: str) -> None:

@@ -70,13 +70,21 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[list[Path],
     places, given = [], {}
     for argument in arguments:
         name, separator, value = argument.partition("=")
-        if not separator or Path(argument).exists():
+        if not separator or _exists(argument):
             places.append(Path(argument).expanduser())
         elif name not in fields:
             raise UserError(f"there is no option '{name}'. {choices(fields, name)}")
         else:
             given[name] = _value(name, value, hints[name], fields[name].default)
     return places, options(**given)
+
+
+def _exists(argument: str) -> bool:
+    """Whether there is a place of that name, which may hold a "=" itself."""
+    try:
+        return Path(argument).exists()
+    except OSError:  # longer than a name can be: an option that lists many
+        return False
 
 
 def _value(name: str, text: str, hint: Any, default: object) -> Any:

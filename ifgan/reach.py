@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan.errors import UserError
 from ifgan.layers import Layers, chosen_rows
 from ifgan.styles import StyleLayer, rows_of_styles
 
@@ -67,13 +68,15 @@ class Reach:
         Raises
         ------
         UserError
-            If ``layers`` names rows that there are not.
+            If ``layers`` names rows that there are not, or none is left of them.
         """
         if layers is None:
             layers = slice(*self.recorded) if self.recorded else slice(None)
         rows = set(chosen_rows(layers, num_ws))
         if row0 is not None:
             rows = rows | {0} if row0 else rows - {0}
+        if not rows:
+            raise UserError("row0=false leaves no row of w that could move. Leave it out.")
         return sorted(rows)
 
     def styles(

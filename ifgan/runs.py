@@ -26,7 +26,7 @@ def boundaries_at(places: Sequence[Path], *, space: str | None = None) -> dict[s
     UserError
         If a place holds none.
     """
-    return _named([found for place in places for found in _boundaries(place, space)])
+    return _named([found for place in dict.fromkeys(places) for found in _boundaries(place, space)])
 
 
 def _boundaries(place: Path, space: str | None) -> Iterator[tuple[Path, Boundary]]:
@@ -121,11 +121,15 @@ def out_folder(out: str) -> Path:
     Raises
     ------
     UserError
-        If it is a file.
+        If it is a file, or can't be made.
     """
     folder = Path(out).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise UserError(f"out must be a folder. Got the file '{folder}'. Name another.") from error
+    except OSError as error:
+        raise UserError(
+            f"out must be a folder; '{folder}' can't be made ({error.strerror}). Name another."
+        ) from error
     return folder

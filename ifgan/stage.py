@@ -25,7 +25,7 @@ from ifgan.boundary import Boundary, Float64
 from ifgan.classifiers.base import Classifier
 from ifgan.edit_table import Pair, Population, Step, correlations
 from ifgan.editing import Edit
-from ifgan.generators.base import Generator, KnowsTruth, align_rows, truncate
+from ifgan.generators.base import Finish, Generator, KnowsTruth
 from ifgan.images import resize, shrink, to_uint8
 from ifgan.population import POPULATION, latents
 from ifgan.resemblance import Measure
@@ -123,9 +123,7 @@ class Stage:
         return z.to(self.generator.w_avg.device)
 
     def _final(self, w_NRD: Tensor) -> Tensor:
-        w_avg = self.generator.w_avg
-        truncated = truncate(w_NRD, w_avg, psi=self.psi, cutoff=self.cutoff)
-        return align_rows(truncated, w_avg, align=self.align)
+        return Finish(self.psi, self.cutoff, self.align).rows(self.generator, w_NRD)
 
     def latents(self, seeds: Sequence[int], space: str) -> Float32:
         """(n, D) of some seeds in Z or W, untruncated."""

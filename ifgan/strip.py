@@ -5,7 +5,6 @@ Shape legend: N faces, S steps, H pixels a side.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,8 @@ from ifgan.ranges import in_range, one_of
 
 MODES = ("relative", "absolute")
 UNITS = ("sd", "latent")
+
+_FARTHEST, _SHORTEST = 1e6, 1e-6  # of a range: beyond them float32 tells no steps apart
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,18 @@ class Course:
         Raises
         ------
         UserError
-            If the limits are not two, finite and rising, or an option has no such choice.
+            If the limits are not two, in bounds and rising, or an option has no such choice.
         """
         one_of("mode", mode, MODES)
         one_of("unit", unit, UNITS)
         in_range("steps", steps, low=2, high=101)
-        if len(limits) != 2 or not -math.inf < limits[0] < limits[1] < math.inf:
+        within = len(limits) == 2 and all(abs(limit) <= _FARTHEST for limit in limits)
+        if not within or not limits[1] - limits[0] >= _SHORTEST:
             said = ",".join(f"{limit:g}" for limit in limits)
-            raise UserError(f"range must be two numbers, the lower one first. Got {said}.")
+            raise UserError(
+                f"range must be two numbers, the lower one first, from {-_FARTHEST:,.0f} to "
+                f"{_FARTHEST:,.0f} and at least {_SHORTEST:g} apart. Got {said}."
+            )
         # Rounded, so that the middle of -3,3 is 0 and not almost.
         positions = tuple(float(p) + 0.0 for p in np.linspace(limits[0], limits[1], steps).round(9))
         return cls(mode, unit, positions, **what)

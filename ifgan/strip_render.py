@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,24 +18,11 @@ from ifgan import editing
 from ifgan.boundary import Boundary, Float64
 from ifgan.editing import Edit
 from ifgan.errors import UserError
-from ifgan.generators.base import Generator, align_rows, truncate
+from ifgan.generators.base import Finish, Generator
 from ifgan.images import shrink, to_uint8
 from ifgan.population import sigma
 from ifgan.seeds import normalise_z
 from ifgan.strip import Course, Strip
-
-
-class Finish(NamedTuple):
-    """What makes w the final rows, see ``truncate`` and ``align_rows``; as it stands, nothing."""
-
-    psi: float = 1.0
-    cutoff: int | None = None
-    align: str = "none"
-
-    def rows(self, generator: Generator, w_NRD: Tensor) -> Tensor:
-        """The rows that faces are rendered from."""
-        truncated_NRD = truncate(w_NRD, generator.w_avg, psi=self.psi, cutoff=self.cutoff)
-        return align_rows(truncated_NRD, generator.w_avg, align=self.align)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,11 +18,10 @@ import torch
 from torch import Tensor
 
 from ifgan.errors import UserError
+from ifgan.groups import IMAGES, exact, in_groups
 from ifgan.image_processor import ImageProcessor
 from ifgan.images import normalised, resize
 from ifgan.model_files import OPTION, check_installed
-
-_GROUP = 32  # images that go through together
 
 
 def load_model(folder: Path, *, kind: str, auto: str, trust_remote_code: bool = False) -> Any:
@@ -73,15 +72,28 @@ def engine() -> str:
 
 
 @torch.inference_mode()
-def in_groups(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """(N, …) of a function of images, in groups of one size; TensorFloat-32 is off."""
-    found = []
-    flags = torch.backends.cudnn.flags
-    with flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-        for chunk in torch.split(images, _GROUP):
-            padding = chunk.new_zeros((_GROUP - len(chunk), *chunk.shape[1:]))
-            found.append(function(torch.cat([chunk, padding]))[: len(chunk)])
-    return torch.cat(found)
+def call_model(
+    call: Callable[[Tensor], Tensor],
+    images: Tensor,
+    processor: ImageProcessor,
+    device: torch.device,
+) -> Tensor:
+    """What a model gives for images.
+
+    Parameters
+    ----------
+    call : of the model, with what ``prepared`` makes of images.
+    images : (N, 3, H, H) in [-1, 1], anywhere.
+    device : of the model.
+
+    Returns
+    -------
+    (N, …) on the CPU; TensorFloat-32 is off.
+    """
+    with exact():
+        return in_groups(
+            lambda group: call(prepared(group.to(device), processor)).cpu(), images, size=IMAGES
+        )
 
 
 def prepared(images: Tensor, processor: ImageProcessor) -> Tensor:
@@ -90,6 +102,29 @@ def prepared(images: Tensor, processor: ImageProcessor) -> Tensor:
     first = (processor.resized - processor.cropped) // 2
     kept = slice(first, first + processor.cropped)
     return normalised(images[..., kept, kept], processor.preprocessing)
+
+
+@torch.inference_mode()
+def try_model(call: Callable[[Tensor], Tensor], processor: ImageProcessor) -> Tensor:
+    """What a model gives for one image.
+
+    Parameters
+    ----------
+    call : of the model, with what ``prepared`` makes of images; nothing of ours, whose bugs would
+        pass as its own.
+
+    Raises
+    ------
+    UserError
+        If it fails.
+    """
+    size = processor.resized
+    pixels = prepared(torch.zeros(1, 3, size, size), processor)
+    try:
+        return call(pixels)
+    except Exception as error:  # of transformers, or of a model with code of its own
+        said = " ".join(str(error).split())[:200]
+        raise UserError(f"{OPTION} fails on an image of {size} pixels ({said}).") from error
 
 
 @contextlib.contextmanager

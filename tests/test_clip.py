@@ -8,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from ifgan.runtime import Runtime
 from ifgan.specs import STEPS, ClassifierSettings
 from tests import small_models
 from tests.conftest import CHECKOUT, Shell
+from tests.forked import Command, run_each
 
 QUICK = ("sampler.num_samples=200", "svm.c=0.001")
 CLIP = ("classifier=clip", "classifier.path=clip", "classifier.image_size=64")
@@ -165,35 +167,50 @@ def test_words_of_an_own_file_are_as_good_as_shipped_ones(found: Shell) -> None:
     assert metrics["conditions"] == ["tired"]
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (("attribute=custom",), "attribute.name must be given"),
-        (HAT[:3], "attribute 'hat' needs prompts for classifier=clip"),
-        ((*HAT, "attribute.negative=''"), "attribute.negative must hold a prompt"),
-        ((*HAT, "attribute.positive=null"), "attribute 'hat' needs prompts for classifier=clip"),
-        ((*HAT, f"attribute.positive={'very ' * 30}"), "the model takes texts of 77 tokens"),
-        ((*HAT, "classifier.templates=[a photo]"), "classifier.templates must each have {} once"),
-        ((*HAT, "classifier.path=vit"), "must be a CLIP or a SigLIP. Got model_type=vit"),
-        ((*HAT, "classifier.path=owner/name"), "Check the name and the network"),
-        ((*HAT, "classifier.image_size=224"), "classifier.image_size must be 64"),
-        ((*HAT, "classifier.path=no_words"), "classifier.path must hold a tokenizer"),
-        ((*HAT[:3], f"attribute.negative={WITH_HAT.positive}"), "reads both prompts alike"),
-    ],
-)
-def test_what_does_not_fit_is_refused_in_one_line_before_anything_runs(
-    tmp_path: Path, options: tuple[str, ...], expected: str
-) -> None:
-    small_models.clip(tmp_path / "clip")
-    small_models.classifier(tmp_path / "vit")
-    shutil.copytree(tmp_path / "clip", tmp_path / "no_words")
+REFUSED: list[tuple[tuple[str, ...], str]] = [
+    (("attribute=custom",), "attribute.name must be given"),
+    (HAT[:3], "attribute 'hat' needs prompts for classifier=clip"),
+    ((*HAT, "attribute.negative=''"), "attribute.negative must hold a prompt"),
+    ((*HAT, "attribute.positive=null"), "attribute 'hat' needs prompts for classifier=clip"),
+    ((*HAT, f"attribute.positive={'very ' * 30}"), "the model takes texts of 77 tokens"),
+    ((*HAT, "classifier.templates=[a photo]"), "classifier.templates must each have {} once"),
+    ((*HAT, "classifier.path=vit"), "must be a CLIP or a SigLIP. Got model_type=vit"),
+    ((*HAT, "classifier.path=owner/name"), "Check the name and the network"),
+    ((*HAT, "classifier.image_size=224"), "classifier.image_size must be 64"),
+    ((*HAT, "classifier.path=no_words"), "classifier.path must hold a tokenizer"),
+    ((*HAT[:3], f"attribute.negative={WITH_HAT.positive}"), "reads both prompts alike"),
+]
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """Where nothing that is asked for can be had."""
+    folder = tmp_path_factory.mktemp("refused")
+    small_models.clip(folder / "clip")
+    small_models.classifier(folder / "vit")
+    shutil.copytree(folder / "clip", folder / "no_words")
     for name in ("vocab.json", "merges.txt"):
-        (tmp_path / "no_words" / name).unlink()
-    shell = Shell(tmp_path, {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")})
-    refused = shell.run(*QUICK, *CLIP, *options)
-    assert refused.returncode == 1
-    assert expected in refused.stderr and refused.stderr.count("\n") == 1
-    assert not (tmp_path / "store" / "blocks").exists()
+        (folder / "no_words" / name).unlink()
+    return Shell(folder, {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub")})
+
+
+@pytest.fixture(scope="module")
+def refused(refusing: Shell) -> dict[Command, CompletedProcess[str]]:
+    commands = [(*QUICK, *CLIP, *options) for options, _ in REFUSED]
+    return run_each(refusing, commands, imports=("torch", "transformers"))
+
+
+@pytest.mark.parametrize(("options", "expected"), REFUSED)
+def test_what_does_not_fit_is_refused_in_one_line_before_anything_runs(
+    refusing: Shell,
+    refused: dict[Command, CompletedProcess[str]],
+    options: tuple[str, ...],
+    expected: str,
+) -> None:
+    ended = refused[*QUICK, *CLIP, *options]
+    assert ended.returncode == 1
+    assert expected in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+    assert not (refusing.store / "blocks").exists()
 
 
 def test_a_pipeline_carries_the_prompts_and_the_tokenizer(found: Shell) -> None:

@@ -25,11 +25,12 @@ from ifgan.boundary import Boundary
 from ifgan.edit_options import Options
 from ifgan.editing import check
 from ifgan.files import sha256
+from ifgan.generators.base import Finish
 from ifgan.images import to_uint8
 from ifgan.interface import LoadedGenerator
 from ifgan.report import film
 from ifgan.strip import Course, Strip
-from ifgan.strip_render import Camera, Finish, render_strip
+from ifgan.strip_render import Camera, render_strip
 from ifgan.styles import Channel
 from tests import small_network
 from tests.conftest import CHECKOUT, Shell, seconds_of_children
@@ -236,6 +237,15 @@ def test_another_tools_files_give_the_same_faces_as_ours(
     assert capsys.readouterr().err == "age_boundary.pt: of length 3.5, made a unit vector\n"
 
 
+def test_layers_take_the_w_of_a_face_moved_in_z(tmp_path: Path) -> None:
+    place, options = run_of(tmp_path / "run", boundary("z")), ("seeds=3", "steps=3")
+    films = [
+        files_of(place, *options, *layers, out=f"out{number}")["age.gif"]
+        for number, layers in enumerate(([], ["layers=0-7"], ["layers=4-5"]))
+    ]
+    assert films[0] == films[1] != films[2]
+
+
 def test_several_boundaries_are_a_strip_each_or_one_together(tmp_path: Path) -> None:
     run_of(tmp_path / "sweep" / "0", boundary())
     run_of(tmp_path / "sweep" / "1", boundary(attribute="smile", seed=8))
@@ -244,6 +254,7 @@ def test_several_boundaries_are_a_strip_each_or_one_together(tmp_path: Path) -> 
     assert {"age.png", "smile.png"} < set(apart)
     named = files_of("boundary=sweep/0,sweep/1", *options, out="named")
     assert named == apart
+    assert files_of("sweep", "sweep", *options, out="twice") == apart
     together = files_of("sweep", "together=true", *options, out="together")
     assert "age-and-smile.png" in together and "age.png" not in together
 
@@ -324,7 +335,9 @@ def test_a_boundary_in_s_moves_styles(networks: Path, tmp_path: Path) -> None:
     assert (strips[0].frames[:, 2] != strips[1].frames[:, 2]).any()
 
 
-def test_the_generator_comes_from_the_run(shell: Shell) -> None:
+def test_the_generator_comes_from_the_run(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Its configuration names the checkpoint, whatever directory one is in afterwards."""
     network = shell.folder / "net.safetensors"
     small_network.write(network)
@@ -335,12 +348,13 @@ def test_the_generator_comes_from_the_run(shell: Shell) -> None:
     )
     own = {"generator": "checkpoint", "generator_digest": sha256(network)}
     run_of(shell.folder / "run", boundary(generator=own))
-    elsewhere = Shell(shell.folder / "elsewhere", {"IFGAN_STORE": str(shell.store)})
-    elsewhere.ok("../run", "seeds=1", "steps=2", module="ifgan.edit")
-    assert (elsewhere.folder / "edit" / "age.png").exists()
+    elsewhere = shell.folder / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert "age.png" in files_of("../run", "seeds=1", "steps=2")
     network.unlink()
-    refused = elsewhere.run("../run", "seeds=1", module="ifgan.edit")
-    assert refused.returncode == 1 and "generator.path" in refused.stderr
+    assert edit.main(["../run", "seeds=1"]) == 1
+    assert "generator.path" in capsys.readouterr().err
 
 
 def pickled(path: Path) -> None:
@@ -354,20 +368,24 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "unknown option": (["run", "stesp=3"], "there is no option 'stesp'.*Did you mean 'steps'"),
     "both": (["run", "seeds=1", "latents=w.npy"], "one of seeds=… and latents=…"),
     "seeds": (["run", "seeds=5-1"], "seeds must be like 0-63"),
+    "no seeds": (["run", "seeds="], "seeds must be like 0-63"),
     "seed out of range": (["run", "seeds=4294967296"], r"seeds must be in the range \[0, 4,294"),
     "too many": (["run", "seeds=0-1000"], r"the number of seeds must be in the range \[1, 100\]"),
     "steps": (["run", "steps=1"], "steps must be in the range"),
     "not a number": (["run", "steps=some"], "steps must be like 11. Got 'some'"),
     "range": (["run", "range=3,-3"], "range must be two numbers, the lower one first"),
     "endless": (["run", "range=-inf,3"], "range must be two numbers"),
+    "too far": (["run", "range=0,1e300"], "from -1,000,000 to 1,000,000 .* Got 0,1e[+]300"),
+    "too short": (["run", "range=0,1e-12"], "at least 1e-06 apart. Got 0,1e-12"),
     "mode": (["run", "mode=relativ"], "mode has no choice 'relativ'.*Did you mean 'relative'"),
     "unit": (["run", "unit=cm"], "unit has no choice 'cm'"),
     "psi": (["run", "psi=nan"], "psi must be in the range"),
     "bool": (["run", "together=yes"], "together must be true or false. Got 'yes'"),
     "together": (["run", "together=true", "mode=absolute"], "needs mode=relative"),
     "spaces": (["run", "run_z", "together=true"], "steps in one space. Got boundaries in W AND Z"),
-    "layers in z": (["run_z", "layers=4-5"], "__none__"),
     "layers": (["run", "layers=4-9"], "layers must name rows of w from 0 to 7"),
+    "too many layers": (["run", "layers=0-99999999999"], "layers must name rows of w from 0 to 7"),
+    "no row": (["run", "layers=0", "row0=false"], "row0=false leaves no row of w that could move"),
     "channels": (["run", "channels=2"], "channels are of boundaries in S; 'age' lives in W"),
     "no space": (["age.npy", "generator=toyfaces"], "space must be given"),
     "wrong space": (["run", "space=z"], "'age', which lives in W"),
@@ -376,6 +394,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "generator": (["age.npy", "space=w", "generator=toyface"], "Did you mean 'toyfaces'"),
     "generator option": (["run", "generator.resolution=99"], "generator.resolution must be 64"),
     "width": (["narrow.npy", "space=w", "generator=toyfaces"], "W with 18 dimensions; .* has 512"),
+    "device": (["run", "device=gpu"], "device must be auto, cpu, cuda or .* Got 'gpu'"),
     "another": (["run", "generator.resolution=128"], "was found on toyfaces .*allow_generator="),
     "latents": (["run", "latents=none.npy"], "latents must name a file"),
     "width of latents": (["run", "latents=narrow.npy"], r"latents must have shape \(N, 512\) or"),
@@ -396,6 +415,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         r"transforms must have shape \(3, 3, 3\).* Got \(2, 3, 3\)",
     ),
     "out": (["run", "out=age.npy"], "out must be a folder"),
+    "long out": (["run", f"out={'x' * 300}"], r"can't be made \(File name too long\)"),
 }
 
 
@@ -412,15 +432,31 @@ def test_wrong_input_is_one_line_and_leaves_no_file(
     np.save("t.npy", np.stack([np.eye(3)] * 2))
     pickled(tmp_path / "pickled.npy")
     arguments, said = REFUSED[case]
-    if said == "__none__":  # rows that take the moved w: see docs/edits.md
-        assert edit.main([*arguments, "seeds=1", "steps=2"]) == 0
-        return
     before = sorted(tmp_path.rglob("*"))
     assert edit.main(arguments) == 1
     line = capsys.readouterr().err
     assert line.startswith("error: ") and line.count("\n") == 1
     assert re.search(said, line), line
     assert [p for p in sorted(tmp_path.rglob("*")) if p not in before and p.is_file()] == []
+
+
+def test_the_folder_is_refused_before_anything_is_rendered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[Any] = []
+    take: Callable[..., Any] = rendered.append
+    monkeypatch.setattr("ifgan.strip_render.render_strip", take)
+    Path("taken").touch()
+    assert edit.main([run_of(tmp_path / "run", boundary()), "out=taken"]) == 1
+    assert rendered == []
+
+
+def test_as_many_seeds_as_a_page_holds_can_be_listed(tmp_path: Path) -> None:
+    """Which is longer than the name of a file, that an argument may also be."""
+    seeds = ",".join(str(seed) for seed in range(100_000, 100_100))
+    files_of(run_of(tmp_path / "run", boundary()), f"seeds={seeds}", "steps=2", "size=16")
+    [strip] = json.loads(Path("edit/edit.json").read_text())["strips"]
+    assert len(strip["faces"]) == 100
 
 
 def test_nothing_is_left_of_a_command_that_is_interrupted(

@@ -26,6 +26,8 @@ from tests.conftest import Shell
 
 Float64 = NDArray[np.float64]
 
+PLANTED = {"generator": {"generator": "planted", "generator_digest": "d"}}
+
 
 def unit(seed: int, width: int = 64) -> NDArray[np.float32]:
     vector = np.random.RandomState(seed).randn(width)
@@ -83,6 +85,13 @@ def test_an_edit_vector_that_was_not_copied_along_is_missed(
     boundary.write(tmp_path)
     (tmp_path / "edit.npy").unlink()
     with pytest.raises(UserError, match=r"edit\.npy"):
+        Boundary.load(tmp_path)
+
+
+def test_a_normal_that_is_not_a_number_is_refused(boundary: Boundary, tmp_path: Path) -> None:
+    dataclasses.replace(boundary, edit=None).write(tmp_path)
+    np.save(tmp_path / "boundary.npy", np.full((1, 64), np.nan, np.float32))
+    with pytest.raises(UserError, match=r"unit norm\. Got shape \(1, 64\) and norm nan"):
         Boundary.load(tmp_path)
 
 
@@ -183,13 +192,19 @@ def test_the_covariance_comes_to_a_distance_by_a_shorter_step_in_the_populations
     assert other == pytest.approx(abs(least), rel=1e-4)
 
 
+def hat_and_pose() -> tuple[Boundary, Boundary]:
+    """Two boundaries in the fitted faces' W."""
+    hat, pose = (
+        Boundary(name, "w", unit(n), 0.0, PLANTED)
+        for n, name in enumerate(("hat", "pose"), start=1)
+    )
+    return hat, pose
+
+
 def test_a_conditional_fit_leaves_its_conditions_alone_along_the_covariance_too(
     tmp_path: Path,
 ) -> None:
-    digest = {"generator": {"generator": "planted", "generator_digest": "d"}}
-    hat, pose = (
-        Boundary(name, "w", unit(n), 0.0, digest) for n, name in enumerate(("hat", "pose"), start=1)
-    )
+    hat, pose = hat_and_pose()
     given = fitted(tmp_path / "given", "covariance", hat, pose)
     latents, _, _ = planted.world(5)
     moved = given.move(latents, to=3.0)
@@ -205,10 +220,7 @@ def test_a_conditional_edit_is_the_shortest_that_leaves_its_conditions_alone(
     tmp_path: Path,
 ) -> None:
     """In the population's metric: as by Lagrange's multipliers, minimising eᵀ Σ⁻¹ e."""
-    digest = {"generator": {"generator": "planted", "generator_digest": "d"}}
-    hat, pose = (
-        Boundary(name, "w", unit(n), 0.0, digest) for n, name in enumerate(("hat", "pose"), start=1)
-    )
+    hat, pose = hat_and_pose()
     given = fitted(tmp_path / "given", "covariance", hat, pose)
     latents, _, _ = planted.world(1500)
     covariance = np.cov(latents.T, ddof=0)
@@ -216,7 +228,7 @@ def test_a_conditional_edit_is_the_shortest_that_leaves_its_conditions_alone(
     shortest = covariance @ held @ np.linalg.solve(held.T @ covariance @ held, [1.0, 0.0, 0.0])
     shortest /= np.linalg.norm(shortest)
     np.testing.assert_allclose(given.direction(), shortest, atol=1e-5)
-    primal = dataclasses.replace(fitted(tmp_path / "primal", "covariance"), provenance=digest)
+    primal = dataclasses.replace(fitted(tmp_path / "primal", "covariance"), provenance=PLANTED)
     undone = [
         dataclasses.replace(b, edit=steepest(latents, b.normal[0]).astype(np.float32)[None])
         for b in (hat, pose)

@@ -120,10 +120,22 @@ def test_the_way_out_of_a_pickle_works_as_it_is_printed(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_array(tmp_path / "OUT.npy", option="transforms"), matrices)
 
 
+def _header_of(shape: str) -> bytes:
+    """A .npy file of an array of such a shape, without its numbers."""
+    said = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".ljust(117)
+    return b"\x93NUMPY\x01\x00" + len(said + "\n").to_bytes(2, "little") + f"{said}\n".encode()
+
+
 def test_what_is_no_array_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.npy").touch()
     (tmp_path / "empty.pt").touch()
     (tmp_path / "folder.pt").mkdir()
+    (tmp_path / "page.npy").write_text("<!DOCTYPE html>")
+    (tmp_path / "text.txt").touch()
+    (tmp_path / "huge.npy").write_bytes(_header_of("(99999999999999,)"))
+    np.save(tmp_path / "scalar.npy", 1.0)
+    np.save(tmp_path / "beyond.npy", np.full(512, 1e300))
+    torch.save(torch.arange(512), tmp_path / "whole.pt")
     np.savez(tmp_path / "archive.npz", NORMAL)
     (tmp_path / "archive.npz").rename(tmp_path / "archive.npy")
     torch.save([torch.zeros(2)], tmp_path / "list.pt")
@@ -134,7 +146,12 @@ def test_what_is_no_array_is_one_line(tmp_path: Path) -> None:
         ("none.npy", "latents must name a file. There is no"),
         ("archive.npy", "an archive of several arrays"),
         ("list.pt", "holds a list, not one tensor"),
-        ("../test.txt", "latents must name a file|must name a .npy or a .pt"),
+        ("text.txt", "latents must name a .npy or a .pt file"),
+        ("page.npy", r"page\.npy' is not a \.npy file\.$"),
+        ("huge.npy", r"huge\.npy' is not a \.npy file \(Unable to allocate"),
+        ("scalar.npy", r"floating-point numbers\. .* float64 of shape \(\)"),
+        ("beyond.npy", "numbers that are not finite"),
+        ("whole.pt", r"floating-point numbers\. .* int64 of shape \(512,\)"),
     ):
         with pytest.raises(UserError, match=said) as refused:
             read_array(tmp_path / name, option="latents")

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from ifgan.specs import ClassifierSettings
 from ifgan.transformers_model import load_model, prepared
 from tests import small_models
 from tests.conftest import CHECKOUT, Shell
+from tests.forked import Command, run_each
 
 LABELS = "classifier.labels={smile: happy}"
 MODEL = ("classifier=huggingface", "classifier.path=vit", "classifier.image_size=64", LABELS)
@@ -107,33 +109,48 @@ def test_a_pipeline_imports_the_files_that_are_read_and_no_others(found: Shell) 
     ]
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (("attribute=age",), "'age' is not scored by classifier 'huggingface'"),
-        (("classifier.path=none",), "classifier.path must be an existing directory, or OWNER/NAME"),
-        (("classifier.image_size=224",), "classifier.image_size must be 64, which the model's"),
-        (("classifier.labels={smile: hapy}",), "no class 'hapy'. Choose one of: happy, plain. Did"),
-        (("classifier.labels={smile: 2}",), "classifier.labels.smile must be one of the columns 0"),
-        (("classifier.outputs=logit",), "classifier.outputs has no choice 'logit'"),
-        (("classifier.path=owner/name",), "Check the name and the network, or copy the model's"),
-        (("classifier.path=pickled",), "has pytorch_model.bin. python -c"),
-        (("classifier.path=headless",), "must be an image classifier of transformers"),
-        (("classifier.path=lacking",), "is it a model without its head?"),
-        (("classifier.path=own_code",), "set classifier.trust_remote_code=true"),
-        (("classifier.path=no_config",), "must be a directory with config.json"),
-    ],
-)
+REFUSED: list[tuple[tuple[str, ...], str]] = [
+    (("attribute=age",), "'age' is not scored by classifier 'huggingface'"),
+    (("classifier.path=none",), "classifier.path must be an existing directory, or OWNER/NAME"),
+    (("classifier.image_size=224",), "classifier.image_size must be 64, which the model's"),
+    (("classifier.labels={smile: hapy}",), "no class 'hapy'. Choose one of: happy, plain. Did"),
+    (("classifier.labels={smile: 2}",), "classifier.labels.smile must be one of the columns 0"),
+    (("classifier.outputs=logit",), "classifier.outputs has no choice 'logit'"),
+    (("classifier.path=owner/name",), "Check the name and the network, or copy the model's"),
+    (("classifier.path=pickled",), "has pytorch_model.bin. python -c"),
+    (("classifier.path=headless",), "must be an image classifier of transformers"),
+    (("classifier.path=lacking",), "is it a model without its head?"),
+    (("classifier.path=own_code",), "set classifier.trust_remote_code=true"),
+    (("classifier.path=no_config",), "must be a directory with config.json"),
+]
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """Where nothing that is asked for can be had."""
+    folder = tmp_path_factory.mktemp("refused")
+    made(folder)
+    return Shell(folder, {"HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "hub")})
+
+
+@pytest.fixture(scope="module")
+def refused(refusing: Shell) -> dict[Command, CompletedProcess[str]]:
+    commands = [(*QUICK, *MODEL, *options) for options, _ in REFUSED]
+    return run_each(refusing, commands, imports=("torch", "transformers"))
+
+
+@pytest.mark.parametrize(("options", "expected"), REFUSED)
 def test_what_does_not_fit_is_refused_in_one_line_before_anything_runs(
-    tmp_path: Path, options: tuple[str, ...], expected: str
+    refusing: Shell,
+    refused: dict[Command, CompletedProcess[str]],
+    options: tuple[str, ...],
+    expected: str,
 ) -> None:
-    made(tmp_path)
-    shell = Shell(tmp_path, {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")})
-    refused = shell.run(*QUICK, *MODEL, *options)
-    assert refused.returncode == 1
-    assert expected in refused.stderr and refused.stderr.count("\n") == 1
-    assert not (tmp_path / "store" / "blocks").exists()
-    assert not (tmp_path / "own_code" / "ran").exists()
+    ended = refused[*QUICK, *MODEL, *options]
+    assert ended.returncode == 1
+    assert expected in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+    assert not (refusing.store / "blocks").exists()
+    assert not (refusing.folder / "own_code" / "ran").exists()
 
 
 def made(folder: Path) -> None:
@@ -227,6 +244,47 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path: Path) -> None:
     assert find(str(folder), revision=None, extra=(), offline=True) == folder
 
 
+def tried(folder: Path, *labels: Label) -> None:
+    settings = ClassifierSettings("huggingface", "d", labels=as_text(labels))
+    huggingface.check(settings, folder)
+
+
+def test_a_model_that_fails_on_an_image_is_refused_in_one_line(tmp_path: Path) -> None:
+    folder = small_models.classifier(tmp_path / "vit")
+    label = Label("smile", 1, "softmax", "")
+    tried(folder, label)
+    edit(folder / "preprocessor_config.json", size=32)
+    with pytest.raises(UserError, match=r"classifier.path fails on an image of 32 pixels") as error:
+        tried(folder, label)
+    assert "\n" not in str(error.value)
+
+
+def test_a_bug_of_ours_is_not_taken_for_a_fault_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*_: object) -> torch.Tensor:
+        raise ZeroDivisionError
+
+    folder = small_models.classifier(tmp_path / "vit")
+    monkeypatch.setattr("ifgan.transformers_model.normalised", faulty)
+    with pytest.raises(ZeroDivisionError):
+        tried(folder, Label("smile", 1, "softmax", ""))
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (Label("smile", 2, "softmax", ""), "must be one of the columns 0 to 1 that the model"),
+        (Label("smile", 0, "probabilities", ""), "outputs=probabilities must lie from 0 to 1"),
+    ],
+)
+def test_what_a_model_gives_is_held_against_its_labels(
+    tmp_path: Path, label: Label, expected: str
+) -> None:
+    with pytest.raises(UserError, match=expected):
+        tried(small_models.classifier(tmp_path / "vit"), label)
+
+
 THREE = {"id2label": {"0": "young", "1": "old", "2": "none"}}
 SEVERAL = {"problem_type": "multi_label_classification"}
 
@@ -290,6 +348,7 @@ def test_a_processor_s_scale_is_that_of_transformers() -> None:
     for about, factor in (
         ({}, 1 / 255),
         ({"rescale_factor": 1 / 127.5}, 1 / 127.5),
+        ({"rescale_factor": None}, 1 / 255),
         ({"do_rescale": False}, 1),
     ):
         processor = ImageProcessor.of({"size": 8, "image_mean": mean, "image_std": std, **about})
@@ -308,7 +367,8 @@ def test_a_processor_s_scale_is_that_of_transformers() -> None:
         ({"image_processor_type": "DetrImageProcessor", "size": 8}, "names DetrImageProcessor"),
         ({"size": {"height": 8, "width": 9}}, "pixels a side of a square"),
         ({}, "must have size"),
-        ({"size": 8}, "must have image_mean and image_std"),
+        ({"size": 8}, "must have image_mean and image_std. It has no image_mean"),
+        ({"size": 8, "image_mean": 0.5, "image_std": [1] * 3}, "image_mean must be 3 numbers"),
         ({"size": 8, "crop_size": 9}, "crops to 9 pixels an image of 8"),
     ],
 )

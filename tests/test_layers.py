@@ -61,6 +61,7 @@ LAYERS = (
         "ifgan.blocks",
         "ifgan.runtime",
         "ifgan.devices",
+        "ifgan.groups",
         "ifgan.images",
         "ifgan.onnx_session",
         "ifgan.onnx_file",

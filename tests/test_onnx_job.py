@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from ifgan.onnx_file import open_onnx
 from tests import small_onnx
 from tests.conftest import CHECKOUT, Shell
 from tests.downloads.server import Served, serve
+from tests.forked import Command, run_each
 
 LABELS = "classifier.labels={smile: 0, age: {column: 1, outputs: values, unit: years}}"
 ONNX = ("classifier=onnx", "classifier.path=toy.onnx", "classifier.image_size=64", LABELS)
@@ -72,32 +74,47 @@ def test_the_batch_changes_nothing_and_what_is_scored_is_not_scored_again(found:
     assert place.read_bytes() == before.read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        (("attribute=pose",), "'pose' is not scored by classifier 'onnx'"),
-        (("classifier.path=none.onnx",), "classifier.path must be an existing file"),
-        (("classifier.image_size=224",), "classifier.image_size must be 64, which the network"),
-        (("classifier.labels={smile: 6}",), "classifier.labels.smile must be one of the columns"),
-        (("classifier.labels=smile",), "classifier.labels must be names in the order"),
-        (("classifier.layout=nhwc",), "Set classifier.layout=nchw if that is its order"),
-        (("classifier.mean=[0,0]",), "classifier.mean must be 3 numbers"),
-        (("classifier.outputs=logit",), "classifier.outputs has no choice 'logit'"),
-        ((f"classifier.sha256={64 * '0'}",), "classifier.path: toy.onnx has SHA-256"),
-        (("classifier.sha256=0",), "classifier.sha256 must be 64 hexadecimal digits"),
-        (("classifier.path=maps.onnx",), "must give one output of shape (N, A), a row of scores"),
-    ],
-)
+REFUSED: list[tuple[tuple[str, ...], str]] = [
+    (("attribute=pose",), "'pose' is not scored by classifier 'onnx'"),
+    (("classifier.path=none.onnx",), "classifier.path must be an existing file"),
+    (("classifier.image_size=224",), "classifier.image_size must be 64, which the network"),
+    (("classifier.labels={smile: 6}",), "classifier.labels.smile must be one of the columns"),
+    (("classifier.labels=smile",), "classifier.labels must be names in the order"),
+    (("classifier.layout=nhwc",), "Set classifier.layout=nchw if that is its order"),
+    (("classifier.mean=[0,0]",), "classifier.mean must be 3 numbers"),
+    (("classifier.outputs=logit",), "classifier.outputs has no choice 'logit'"),
+    ((f"classifier.sha256={64 * '0'}",), "classifier.path: toy.onnx has SHA-256"),
+    (("classifier.sha256=0",), "classifier.sha256 must be 64 hexadecimal digits"),
+    (("classifier.path=maps.onnx",), "must give one output of shape (N, A), a row of scores"),
+]
+
+
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """Where nothing that is asked for can be had."""
+    folder = tmp_path_factory.mktemp("refused")
+    small_onnx.classifier(folder / "toy.onnx")
+    small_onnx.export(small_onnx.Maps(), folder / "maps.onnx")
+    return Shell(folder)
+
+
+@pytest.fixture(scope="module")
+def refused(refusing: Shell) -> dict[Command, CompletedProcess[str]]:
+    commands = [(*QUICK, *ONNX, *options) for options, _ in REFUSED]
+    return run_each(refusing, commands, imports=("torch",))  # onnxruntime's threads can't be forked
+
+
+@pytest.mark.parametrize(("options", "expected"), REFUSED)
 def test_what_does_not_fit_is_refused_in_one_line_before_anything_runs(
-    tmp_path: Path, options: tuple[str, ...], expected: str
+    refusing: Shell,
+    refused: dict[Command, CompletedProcess[str]],
+    options: tuple[str, ...],
+    expected: str,
 ) -> None:
-    small_onnx.classifier(tmp_path / "toy.onnx")
-    if "classifier.path=maps.onnx" in options:
-        small_onnx.export(small_onnx.Maps(), tmp_path / "maps.onnx")
-    refused = Shell(tmp_path).run(*QUICK, *ONNX, *options)
-    assert refused.returncode == 1
-    assert expected in refused.stderr and refused.stderr.count("\n") == 1
-    assert not (tmp_path / "store").exists()
+    ended = refused[*QUICK, *ONNX, *options]
+    assert ended.returncode == 1
+    assert expected in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+    assert not refusing.store.exists()
 
 
 def test_a_file_from_elsewhere_is_downloaded_once_and_opened_once_for_all_jobs(

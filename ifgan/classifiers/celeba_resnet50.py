@@ -17,6 +17,7 @@ from torch import Tensor
 from ifgan.celeba import ATTRIBUTES, COUNTER, LOGITS
 from ifgan.classifiers.base import Column
 from ifgan.classifiers.resnet50 import ResNet50
+from ifgan.groups import IMAGES, exact, in_groups
 from ifgan.images import normalised
 from ifgan.preprocessing import Preprocessing
 from ifgan.specs import ClassifierSettings
@@ -24,7 +25,6 @@ from ifgan.specs import ClassifierSettings
 #: Mean and deviation of red, green and blue from 0 to 1, over the images of ImageNet.
 IMAGENET = Preprocessing(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
-_GROUP = 32  # images that go through together
 _COLUMNS = tuple(Column(name, "logit", "", 0.0) for name in ATTRIBUTES)
 
 
@@ -52,14 +52,13 @@ class CelebaClassifier:
         Images go through in groups of one size, the last one padded, so that no score depends on
         ``backend.batch_size``. TensorFloat-32 is off.
         """
-        found = []
-        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-            for chunk in torch.split(images, _GROUP):
-                padding = chunk.new_zeros((_GROUP - len(chunk), *chunk.shape[1:]))
-                logits = self.network(prepared(torch.cat([chunk, padding]).to(self.device)))
-                logits_NA2 = logits[: len(chunk)].view(-1, len(ATTRIBUTES), LOGITS)
-                found.append(logits_NA2[..., self.present] - logits_NA2[..., 1 - self.present])
-        return torch.cat(found).cpu()
+        with exact():
+            return in_groups(self._score_group, images, size=IMAGES).cpu()
+
+    def _score_group(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(prepared(images.to(self.device)))
+        logits_NA2 = logits.view(-1, len(ATTRIBUTES), LOGITS)
+        return logits_NA2[..., self.present] - logits_NA2[..., 1 - self.present]
 
 
 def prepared(images: Tensor) -> Tensor:

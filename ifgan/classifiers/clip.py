@@ -17,6 +17,7 @@ Source: Radford et al., CLIP (2021); Zhai et al., SigLIP (2023), equation 1.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +29,10 @@ from torch import Tensor
 from ifgan.classifiers.base import Column
 from ifgan.errors import UserError
 from ifgan.image_processor import ImageProcessor
-from ifgan.model_files import OPTION, read_processor
+from ifgan.model_files import read_processor
 from ifgan.prompts import BLANK, Prompts, from_text
 from ifgan.specs import ClassifierSettings
-from ifgan.transformers_model import in_groups, load_model, load_tokenizer, prepared
+from ifgan.transformers_model import call_model, load_model, load_tokenizer, try_model
 
 _ROWS = 8192  # embeddings that are scored together: of millions, no second copy is made
 
@@ -68,11 +69,8 @@ class ClipClassifier:
 
     def embed(self, images: Tensor) -> Tensor:
         """(N, E) float32 unit embeddings, on the CPU, of (N, 3, H, H) images in [-1, 1]."""
-        return in_groups(self._embed_group, images)
-
-    def _embed_group(self, images: Tensor) -> Tensor:
-        pixels = prepared(images.to(self.device), self.processor)
-        return _unit(self.model.get_image_features(pixel_values=pixels)).cpu()
+        call = functools.partial(_embeddings, self.model)
+        return call_model(call, images, self.processor, self.device)
 
     def score_embeddings(self, embeddings: Tensor) -> Tensor:
         """(N, A) float32 log-odds of (N, E) embeddings."""
@@ -98,10 +96,8 @@ def load(settings: ClassifierSettings, weights: Path, *, device: torch.device) -
     UserError
         If the directory holds no such model, or a prompt is longer than it takes.
     """
-    assert settings.prompts is not None
-    prompts, templates = from_text(settings.prompts)
-    model = load_model(weights, kind="clip", auto="AutoModel").to(device)
-    encode = _TextEncoder(model, load_tokenizer(weights, kind="clip"), templates, device)
+    prompts, encode = _opened(settings, weights, device)
+    model = encode.model
     bias = getattr(model, "logit_bias", None)
     return ClipClassifier(
         digest=settings.classifier_digest,
@@ -127,10 +123,11 @@ class _TextEncoder:
     @torch.inference_mode()
     def all(self, prompts: Sequence[Prompts]) -> Tensor:
         """(A, 2, E)."""
-        return torch.stack([self._pair(each) for each in prompts])
+        pairs = [torch.stack([*map(self._embedding, self.tokens(each))]) for each in prompts]
+        return torch.stack(pairs)
 
-    def _pair(self, prompts: Prompts) -> Tensor:
-        """(2, E), of tokens that differ."""
+    def tokens(self, prompts: Prompts) -> tuple[list[list[int]], list[list[int]]]:
+        """Of the prompts for and against, T rows each, as the model takes them; they differ."""
         positive, negative = (
             self._tokens(prompts.name, p) for p in (prompts.positive, prompts.negative)
         )
@@ -139,7 +136,7 @@ class _TextEncoder:
                 f"attribute '{prompts.name}': the model reads both prompts alike, "
                 f"'{prompts.positive}' and '{prompts.negative}'. Say them in other words."
             )
-        return torch.stack([self._embedding(positive), self._embedding(negative)])
+        return positive, negative
 
     def _tokens(self, name: str, prompt: str) -> list[list[int]]:
         """T rows of one length."""
@@ -162,6 +159,21 @@ class _TextEncoder:
         return torch.nn.functional.normalize(found_TE.mean(dim=0), dim=0)
 
 
+def _opened(
+    settings: ClassifierSettings, weights: Path, device: torch.device
+) -> tuple[tuple[Prompts, ...], _TextEncoder]:
+    """Prompts, and the model with what reads them."""
+    assert settings.prompts is not None
+    prompts, templates = from_text(settings.prompts)
+    model = load_model(weights, kind="clip", auto="AutoModel").to(device)
+    return prompts, _TextEncoder(model, load_tokenizer(weights, kind="clip"), templates, device)
+
+
+def _embeddings(model: Any, pixels: Tensor) -> Tensor:
+    """(N, E) unit embeddings of images as the model takes them."""
+    return _unit(model.get_image_features(pixel_values=pixels))
+
+
 def _unit(features: Any) -> Tensor:
     """(N, E) of unit length, of what transformers gives."""
     given: Tensor = getattr(features, "pooler_output", features)
@@ -169,19 +181,17 @@ def _unit(features: Any) -> Tensor:
 
 
 def check(settings: ClassifierSettings, weights: Path) -> None:
-    """Load the model, read all prompts, and embed an image.
+    """Load the model, read all prompts, and embed one of them and an image.
 
     Raises
     ------
     UserError
         If it is not what its files say, or a prompt is too long.
     """
-    classifier = load(settings, weights, device=torch.device("cpu"))
-    size = classifier.image_size
-    try:
-        classifier.score(torch.zeros(1, 3, size, size))
-    except UserError:
-        raise
-    except Exception as error:  # of a model that takes something else
-        said = " ".join(str(error).split())[:200]
-        raise UserError(f"{OPTION} fails on an image of {size} pixels ({said}).") from error
+    prompts, encode = _opened(settings, weights, torch.device("cpu"))
+    for each in prompts:
+        encode.tokens(each)
+    encode.all(prompts[:1])
+    try_model(
+        functools.partial(_embeddings, encode.model), ImageProcessor.of(read_processor(weights))
+    )

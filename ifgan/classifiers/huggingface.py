@@ -11,12 +11,11 @@ from torch import Tensor
 
 from ifgan.classifiers.base import Column
 from ifgan.classifiers.labelled import columns_of, scores_of
-from ifgan.errors import UserError
 from ifgan.image_processor import ImageProcessor
-from ifgan.labels import Label, from_text
-from ifgan.model_files import OPTION, read_processor
+from ifgan.labels import Label, check_columns, from_text
+from ifgan.model_files import read_processor
 from ifgan.specs import ClassifierSettings
-from ifgan.transformers_model import in_groups, load_model, prepared
+from ifgan.transformers_model import call_model, load_model, try_model
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +41,11 @@ class HuggingFaceClassifier:
 
     def score(self, images: Tensor) -> Tensor:
         """(N, A) float32 scores on the CPU of (N, 3, H, H) images in [-1, 1]."""
-        given_NC = in_groups(self._given, images)
-        return torch.from_numpy(scores_of(given_NC.cpu().numpy(), self.labels))
+        given_NC = call_model(self.called, images, self.processor, self.device)
+        return torch.from_numpy(scores_of(given_NC.numpy(), self.labels))
 
-    def _given(self, images: Tensor) -> Tensor:
-        pixels = prepared(images.to(self.device), self.processor)
+    def called(self, pixels: Tensor) -> Tensor:
+        """(N, C) columns of images as the model takes them."""
         given: Tensor = self.model(pixel_values=pixels).logits
         return given.flatten(1)
 
@@ -72,7 +71,7 @@ def load(
 
 
 def check(settings: ClassifierSettings, weights: Path) -> None:
-    """Load the model and score an image: whether it is what its files say.
+    """Load the model and score an image: whether it is what its files and the options say.
 
     Raises
     ------
@@ -80,11 +79,6 @@ def check(settings: ClassifierSettings, weights: Path) -> None:
         If it is not.
     """
     classifier = load(settings, weights, device=torch.device("cpu"))
-    size = classifier.image_size
-    try:
-        classifier.score(torch.zeros(1, 3, size, size))
-    except UserError:
-        raise
-    except Exception as error:  # of a model that takes something else
-        said = " ".join(str(error).split())[:200]
-        raise UserError(f"{OPTION} fails on an image of {size} pixels ({said}).") from error
+    given_NC = try_model(classifier.called, classifier.processor)
+    check_columns("classifier.labels", classifier.labels, given_NC.shape[1], "the model")
+    scores_of(given_NC.numpy(), classifier.labels)  # refuses as a probability what is none

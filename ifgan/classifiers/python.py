@@ -21,11 +21,11 @@ from ifgan.classifiers.base import Column
 from ifgan.classifiers.labelled import columns_of, scores_of
 from ifgan.errors import UserError
 from ifgan.functions import Function, find, told
-from ifgan.labels import Label, from_text
+from ifgan.groups import IMAGES, in_groups
+from ifgan.labels import Label, check_columns, from_text
 from ifgan.specs import ClassifierSettings
 
 _OPTION = "classifier.function"
-_GROUP = 32
 _TOLERANCE = 1e-3  # of the largest score, that one may change by with its neighbours
 
 
@@ -52,12 +52,10 @@ class PythonClassifier:
         UserError
             If the function fails, or does not give a row for each image.
         """
-        found = []
-        for chunk in torch.split(images, _GROUP):
-            padding = chunk.new_zeros((_GROUP - len(chunk), *chunk.shape[1:]))
-            given_NC = called(self.function, torch.cat([chunk, padding]))
-            found.append(given_NC[: len(chunk)])
-        return torch.from_numpy(scores_of(np.concatenate(found), self.labels))
+        given_NC = in_groups(
+            lambda group: torch.from_numpy(called(self.function, group)), images, size=IMAGES
+        )
+        return torch.from_numpy(scores_of(given_NC.numpy(), self.labels))
 
 
 def load(settings: ClassifierSettings) -> PythonClassifier:
@@ -81,12 +79,7 @@ def check(
         Also if a score depends on the other images of the batch.
     """
     columns = _columns(function, image_size, device)
-    for label in labels:
-        if label.column >= columns:
-            raise UserError(
-                f"classifier.labels.{label.name} must be one of the columns 0 to {columns - 1} "
-                f"that the function gives. Got {label.column}."
-            )
+    check_columns("classifier.labels", labels, columns, "the function")
 
 
 @functools.cache  # the jobs of a sweep ask once
@@ -112,10 +105,16 @@ def called(function: Function, images: Tensor) -> Float32:
         shape = "x".join(map(str, images.shape))
         raise UserError(f"{_OPTION} fails on {shape} images: {told(error)}.") from error
     if isinstance(given, Tensor):
-        given = given.detach().float().cpu()
-    table: Float32 = np.asarray(given, dtype=np.float32)
+        given = given.detach().float().cpu().numpy()
+    try:
+        table: Float32 = np.array(given, dtype=np.float32, order="C")  # torch wants one of its own
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{_OPTION} must give numbers, in a tensor or an array. Got a {type(given).__name__} "
+            f"({' '.join(str(error).split())[:200]})."
+        ) from error
     table = table[:, None] if table.ndim == 1 else table
-    if table.ndim != 2 or len(table) != len(images):
+    if table.ndim != 2 or len(table) != len(images) or table.size == 0:
         raise UserError(
             f"{_OPTION} must give scores of shape (N, A), a row for each image. Got "
             f"{table.shape} for {len(images)} images."

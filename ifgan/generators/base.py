@@ -7,7 +7,7 @@ H = W pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -142,3 +142,16 @@ def align_rows(w_NRD: Tensor, w_avg_D: Tensor, *, align: str) -> Tensor:
     if align == "none":
         return w_NRD
     return torch.cat([w_avg_D.expand_as(w_NRD[:, :1]), w_NRD[:, 1:]], dim=1)
+
+
+class Finish(NamedTuple):
+    """What makes w the final rows, see ``truncate`` and ``align_rows``; as it stands, nothing."""
+
+    psi: float = 1.0
+    cutoff: int | None = None
+    align: str = "none"
+
+    def rows(self, generator: Generator, w_NRD: Tensor) -> Tensor:
+        """The rows that faces are rendered from."""
+        truncated_NRD = truncate(w_NRD, generator.w_avg, psi=self.psi, cutoff=self.cutoff)
+        return align_rows(truncated_NRD, generator.w_avg, align=self.align)

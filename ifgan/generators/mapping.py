@@ -11,15 +11,15 @@ Shape legend: N batch, F features, Dz = z_dim, C = c_dim (classes), D = w_dim, R
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ifgan import groups
 from ifgan.errors import UserError
 from ifgan.generators.base import GROUP
 from ifgan.generators.bounds import check_bounds
@@ -62,37 +62,9 @@ def unit_mean_square(x_NF: Tensor) -> Tensor:
 
 
 def in_groups(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-    """Apply a row-wise function to fixed groups of rows, the last one padded with zeros.
-
-    Parameters
-    ----------
-    function : takes as many (GROUP, …) tensors as there are inputs; row i of what it returns
-        depends on row i of them.
-    inputs : (N, …) tensors.
-
-    Returns
-    -------
-    (N, …) tensor; row i does not depend on N or on the other rows, to the bit.
-    """
-    count = len(inputs[0])
-    outputs = []
-    with _one_thread():
-        for start in range(0, max(count, 1), GROUP):
-            group = [rows[start : start + GROUP] for rows in inputs]
-            padded = [torch.cat([g, g.new_zeros(GROUP - len(g), *g.shape[1:])]) for g in group]
-            outputs.append(function(*padded)[: len(group[0])])
-    return torch.cat(outputs)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Narrow matrix products sum in an order that depends on the threads; these are small."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    """Apply a row-wise function to groups of ``GROUP`` rows, on one thread; see ``groups``."""
+    with groups.one_thread():
+        return groups.in_groups(function, *inputs, size=GROUP)
 
 
 class FullyConnected(nn.Module):

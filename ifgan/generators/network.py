@@ -9,8 +9,8 @@ Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+import abc
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ifgan.generators.base import GROUP
 from ifgan.generators.mapping import FullyConnected, MappingNetwork, in_groups, map_latents
+from ifgan.groups import exact
 from ifgan.styles import StyleLayer, StyleMaps
 
 #: Types of the high-resolution layers, where not float32.
@@ -41,7 +42,7 @@ class _Settings(Protocol):
     def img_resolution(self) -> int: ...
 
 
-class NetworkGenerator:
+class NetworkGenerator(abc.ABC):
     """The common half of a `Generator` from a loaded network.
 
     Parameters
@@ -89,9 +90,9 @@ class NetworkGenerator:
         """
         return map_latents(self._mapping, z_NDz, c_NC, class_label=self.class_label)
 
+    @abc.abstractmethod
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         """Name, row of w and affine map of the layers that an image needs."""
-        raise NotImplementedError
 
     @property
     def style_layers(self) -> tuple[StyleLayer, ...]:
@@ -122,7 +123,7 @@ class NetworkGenerator:
         channels = [layer.channels for layer in self.style_layers]
         size = together(self.w_avg.device, self.img_resolution)
         images = []
-        with _exact(self.w_avg.device):
+        with exact():
             for parts in zip(*(torch.split(tensor, size) for tensor in given), strict=True):
                 part_NS, *others = (_filled(part, size) for part in parts)
                 image_NCHW = render(torch.split(part_NS, channels, dim=1), *others)
@@ -140,19 +141,3 @@ def _filled(part: Tensor, size: int) -> Tensor:
 def together(device: torch.device, resolution: int) -> int:
     """How many images are rendered at once."""
     return max(1, min(GROUP, _PIXELS // resolution**2)) if device.type == "cuda" else 1
-
-
-@contextlib.contextmanager
-def _exact(device: torch.device) -> Iterator[None]:
-    """Convolutions in the precision that was asked for, and with the same sums every time.
-
-    Left alone, cuDNN rounds float32 to the ten bits of TF32, and may add in the order in which
-    threads arrive.
-    """
-    if device.type != "cuda":
-        yield
-        return
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        yield

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ifgan import edit_summary
 from ifgan.edit_table import Effect, Interval, Pair, Row
 from ifgan.report import words
-from ifgan.report.page import media_type, template
+from ifgan.report.page import data_url, template
 
 Matrix = Sequence[Sequence[float | None]]
 
@@ -54,7 +53,7 @@ def render_edits(data: EditsData) -> str:
         comparisons=[str(comparison) for comparison in edit_summary.comparisons(data.rows)],
         faces={
             name: [
-                {"seed": p.seed, "before": _source(p.before), "after": _source(p.after)}
+                {"seed": p.seed, "before": data_url(p.before), "after": data_url(p.after)}
                 for p in pairs
             ]
             for name, pairs in data.pairs.items()
@@ -106,7 +105,3 @@ def _half(interval: Interval, places: int) -> str:
 
 def _coefficient(r: float | None) -> str:
     return "" if r is None else words.fixed(r, 2)
-
-
-def _source(image: bytes) -> str:
-    return f"data:{media_type(image)};base64,{base64.b64encode(image).decode()}"

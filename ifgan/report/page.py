@@ -150,7 +150,7 @@ def _thumbnail(face: Face, data: ReportData) -> Thumbnail:
     alt = f"Face of seed {face.seed}: distance {distance}, {data.attribute} score {score}"
     return Thumbnail(
         alt=f"{alt} {data.score_unit}".rstrip(),
-        source=f"data:{media_type(face.image)};base64,{base64.b64encode(face.image).decode()}",
+        source=data_url(face.image),
         seed=face.seed,
         distance=distance,
         score=score,
@@ -161,11 +161,11 @@ def _decimals(values_N: NDArray[np.floating[Any]]) -> int:
     return words.decimals(float(np.std(values_N)), digits=2)
 
 
-def media_type(image: bytes) -> str:
-    """What an encoded image is, by its first bytes."""
+def data_url(image: bytes) -> str:
+    """An encoded image as a part of the page; what it is, its first bytes say."""
     for signature, media_type in _SIGNATURES.items():
         if image.startswith(signature):
-            return media_type
+            return f"data:{media_type};base64,{base64.b64encode(image).decode()}"
     raise ValueError(f"thumbnails must be PNG, JPEG or WebP; got a file of {image[:8]!r}")
 
 

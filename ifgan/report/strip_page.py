@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ifgan.report import strip_words
-from ifgan.report.page import media_type, template
+from ifgan.report.page import data_url, template
 from ifgan.strip import Strip
 
 _LARGEST, _QUALITY = 256, 82  # pixels of a face, quality of WebP: some 10 kB
@@ -95,5 +95,4 @@ def _source(pixels_HH3: NDArray[np.uint8]) -> str:
     buffer, picture = io.BytesIO(), Image.fromarray(pixels_HH3)
     picture.thumbnail((_LARGEST, _LARGEST))  # smaller ones stay as they are
     picture.save(buffer, "WEBP", quality=_QUALITY, method=4)
-    image = buffer.getvalue()
-    return f"data:{media_type(image)};base64,{base64.b64encode(image).decode()}"
+    return data_url(buffer.getvalue())

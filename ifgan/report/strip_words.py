@@ -12,9 +12,15 @@ _SIGMA = {"sd": " σ", "latent": ""}
 
 def ticks(course: Course) -> list[str]:
     """The positions, all with the same number of decimals."""
-    positions = np.array(course.positions)
-    places = next((p for p in (0, 1) if np.allclose(positions.round(p), positions)), 2)
+    places = _places(course)
     return [words.fixed(p, places, signed=True) if p else "0" for p in course.positions]
+
+
+def _places(course: Course) -> int:
+    """Decimals that tell the positions apart."""
+    positions = np.array(course.positions)
+    enough = max(2, words.decimals(float(positions[1] - positions[0]), digits=1))
+    return next((p for p in (0, 1) if np.allclose(positions.round(p), positions)), enough)
 
 
 def axis(strip: Strip) -> str:
@@ -39,7 +45,8 @@ def position(strip: Strip, step: int) -> str:
 
 def distance(strip: Strip, value: float) -> str:
     """A signed distance with its unit."""
-    return f"{words.fixed(value, 1, signed=True)}{_SIGMA[strip.course.unit]}"
+    places = max(1, _places(strip.course))
+    return f"{words.fixed(value, places, signed=True)}{_SIGMA[strip.course.unit]}"
 
 
 def moving(course: Course) -> str:

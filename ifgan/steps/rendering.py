@@ -27,7 +27,7 @@ from torch import Tensor
 
 from ifgan.artifacts import Float32, face_name, write_shard
 from ifgan.blocks import Blocks, Span
-from ifgan.generators.base import Generator, align_rows, truncate
+from ifgan.generators.base import Finish, Generator
 from ifgan.generators.mixing import draw_w, spread
 from ifgan.images import shrink, to_levels
 from ifgan.layers import row_groups
@@ -96,14 +96,9 @@ def _render(
     """w untruncated, (N, D) for all rows alike or with mixing (N, G, D); pixels (N, H, H, 3)."""
     groups = row_groups(generator.num_ws, mixing=settings.mixing)
     w_NGD = draw_w(generator, seeds, groups)
-    truncated = truncate(
-        spread(w_NGD, groups),
-        generator.w_avg,
-        psi=settings.truncation_psi,
-        cutoff=settings.truncation_cutoff,
-    )
-    placed = align_rows(truncated, generator.w_avg, align=settings.align)
-    images = shrink(generator.synthesis(placed), settings.image_size)
+    finish = Finish(settings.truncation_psi, settings.truncation_cutoff, settings.align)
+    final_NRD = finish.rows(generator, spread(w_NGD, groups))
+    images = shrink(generator.synthesis(final_NRD), settings.image_size)
     return w_NGD if settings.mixing else w_NGD[:, 0], to_levels(images)
 
 

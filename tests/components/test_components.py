@@ -180,70 +180,81 @@ def run_as_in_image(
     return outputs
 
 
-def test_steps_need_nothing_but_their_image(tmp_path: Path) -> None:
-    """No hydra, kfp, wandb or cloud library anywhere, and no torch for svm."""
+def test_an_image_has_no_client_and_that_of_svm_no_torch() -> None:
+    """No hydra, kfp, wandb or cloud library anywhere."""
     for spec in STEPS.values():
         client = {"hydra-core", "omegaconf", "kfp", "wandb", "google-cloud-storage"}
         assert not client & set(requirements(spec))
     assert "torch" not in requirements(STEPS["svm"])
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What the sampler makes in its image."""
+    settings = SamplerSettings(
+        generator="toyfaces",
+        generator_digest="toyfaces-1-64",
+        resolution=64,
+        precision="float32",
+        class_label=None,
+        exit_resolution=None,
+        num_samples=100,
+        seed=0,
+        truncation_psi=1.0,
+        truncation_cutoff=None,
+        mixing=False,
+        align="none",
+        image_size=64,
+    )
+    return run_as_in_image(settings, {}, tmp_path_factory.mktemp("sampler"), STEPS["sampler"])
+
+
+def scored(
+    settings: ClassifierSettings, drawn: dict[str, Path], weights: Path, folder: Path
+) -> dict[str, Path]:
+    """What a classifier makes of the sampler's faces in its image."""
+    inputs = {"faces": drawn["faces"], "weights": weights}
+    return run_as_in_image(settings, inputs, folder / "classifier", STEPS["classifier"])
+
+
+def test_a_network_scores_with_nothing_but_its_image(
+    drawn: dict[str, Path], tmp_path: Path
+) -> None:
+    labels = as_text([Label("smile", 0, "logits", "")])
+    settings = ClassifierSettings("onnx", "d", labels, Preprocessing().as_text())
+    found = scored(settings, drawn, small_onnx.classifier(tmp_path / "c.onnx"), tmp_path)
+    assert (found["scores"] / "scores.npy").is_file()
+
+
+def test_words_score_with_nothing_but_their_image(drawn: dict[str, Path], tmp_path: Path) -> None:
+    hat = Prompts("hat", "a person wearing a hat", "a person without a hat")
+    settings = ClassifierSettings("clip", "d", prompts=as_prompts([hat], ["{}"]))
+    found = scored(settings, drawn, small_models.clip(tmp_path / "clip"), tmp_path)
+    assert (found["scores"] / "scores.npy").is_file()
+
+
+def test_boundaries_and_edits_need_nothing_but_their_images(
+    drawn: dict[str, Path], tmp_path: Path
+) -> None:
     scores = tmp_path / "scores.csv"
     scores.write_text("seed,smile\n" + "".join(f"{i},{(i * 37 % 100) - 50}\n" for i in range(100)))
-    drawn = run_as_in_image(
-        SamplerSettings(
-            generator="toyfaces",
-            generator_digest="toyfaces-1-64",
-            resolution=64,
-            precision="float32",
-            class_label=None,
-            exit_resolution=None,
-            num_samples=100,
-            seed=0,
-            truncation_psi=1.0,
-            truncation_cutoff=None,
-            mixing=False,
-            align="none",
-            image_size=64,
-        ),
-        {},
-        tmp_path / "sampler",
-        STEPS["sampler"],
-    )
-    scored = run_as_in_image(
-        ClassifierSettings("scores", "digest"),
-        {"faces": drawn["faces"], "weights": scores},
-        tmp_path / "classifier",
-        STEPS["classifier"],
-    )
-    by_network = run_as_in_image(
-        ClassifierSettings(
-            "onnx", "d", as_text([Label("smile", 0, "logits", "")]), Preprocessing().as_text()
-        ),
-        {"faces": drawn["faces"], "weights": small_onnx.classifier(tmp_path / "c.onnx")},
-        tmp_path / "onnx",
-        STEPS["classifier"],
-    )
-    assert (by_network["scores"] / "scores.npy").is_file()
-    hat = Prompts("hat", "a person wearing a hat", "a person without a hat")
-    by_words = run_as_in_image(
-        ClassifierSettings("clip", "d", prompts=as_prompts([hat], ["{}"])),
-        {"faces": drawn["faces"], "weights": small_models.clip(tmp_path / "clip")},
-        tmp_path / "words",
-        STEPS["classifier"],
-    )
-    assert (by_words["scores"] / "scores.npy").is_file()
     found = run_as_in_image(
         planted.settings(c=0.01, c_grid=[0.01], folds=2),
-        {"latents": drawn["latents"], **scored},
+        {
+            "latents": drawn["latents"],
+            **scored(ClassifierSettings("scores", "digest"), drawn, scores, tmp_path),
+        },
         tmp_path / "svm",
         STEPS["svm"],
     )
     assert (found["boundary"] / "boundary.npy").is_file()
+    assert "<html" in found["report"].read_text()
+    identity = small_onnx.classifier(tmp_path / "c.onnx")
     evaluated = run_as_in_image(
         dataclasses.replace(planted.EVALUATION, identity_input=Preprocessing().as_text()),
-        {"boundary": found["boundary"], "identity": tmp_path / "c.onnx"},
+        {"boundary": found["boundary"], "identity": identity},
         tmp_path / "evaluation",
         STEPS["evaluation"],
     )
     assert (evaluated["edits"] / "table.json").is_file()
     assert "What edits do" in evaluated["report"].read_text()
-    assert "<html" in found["report"].read_text()

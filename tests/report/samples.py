@@ -45,6 +45,39 @@ def drawn_face(seed: int, *, smile: float, file_format: str = "JPEG", size: int 
     return file.getvalue()
 
 
+_METRICS = {
+    "validation_accuracy": 0.9331,
+    "balanced_accuracy": 0.9312,
+    "auroc": 0.9807,
+    "average_precision": 0.9741,
+    "remaining_accuracy": None,
+    "spearman": 0.913,
+    "stability": 0.9782,
+    "error_angle": 12.3,
+    "error_angle_raw": 14.1,
+    "faces_for_10_degrees": 12_240,
+    "truth_cosine": 0.9871,
+    "truth_cosine_raw": 0.8413,
+    "c": 1e-4,
+    "objective_gap": 3.2e-5,
+}
+_INTERVALS = {
+    "validation_accuracy": (0.9222, 0.9431),
+    "balanced_accuracy": (0.9201, 0.9418),
+    "auroc": (0.9779, 0.9833),
+    "average_precision": (0.9702, 0.9779),
+    "spearman": (0.907, 0.9186),
+}
+_LEARNING_CURVE = [
+    LearningPoint(250, 0.861, 0.42),
+    LearningPoint(500, 0.913, 0.58),
+    LearningPoint(1000, 0.948, 0.74),
+    LearningPoint(2000, 0.969, 0.87),
+    LearningPoint(4000, 0.977, 0.95),
+    LearningPoint(8000, 0.981, 1.0),
+]
+
+
 def binary(num_samples: int = 8000, *, faces: bool = True) -> ReportData:
     """A smile in W, well found, with nothing missing."""
     rng = np.random.default_rng(1)
@@ -52,51 +85,24 @@ def binary(num_samples: int = 8000, *, faces: bool = True) -> ReportData:
     scores = 4.5 * np.tanh(1.1 * distances) + 1.6 * rng.normal(size=num_samples) + 0.3
     labels = (scores >= 0).astype(np.int8)
     held_out = slice(0, None, 2)
-    curve = [
-        (250, 0.861, 0.42),
-        (500, 0.913, 0.58),
-        (1000, 0.948, 0.74),
-        (2000, 0.969, 0.87),
-        (4000, 0.977, 0.95),
-        (8000, 0.981, 1.0),
-    ]
     data = ReportData(
         attribute="smile",
         kind="binary",
         score_kind="logit",
         space="w",
         metrics={
-            "validation_accuracy": 0.9331,
-            "balanced_accuracy": 0.9312,
-            "auroc": 0.9807,
-            "average_precision": 0.9741,
-            "remaining_accuracy": None,
-            "spearman": 0.913,
-            "stability": 0.9782,
-            "error_angle": 12.3,
-            "error_angle_raw": 14.1,
-            "faces_for_10_degrees": 12_240,
+            **_METRICS,
             "num_fitted": num_samples,
-            "truth_cosine": 0.9871,
-            "truth_cosine_raw": 0.8413,
             "num_samples": num_samples,
             "num_positive": int(labels.sum()),
-            "c": 1e-4,
-            "objective_gap": 3.2e-5,
         },
-        intervals={
-            "validation_accuracy": (0.9222, 0.9431),
-            "balanced_accuracy": (0.9201, 0.9418),
-            "auroc": (0.9779, 0.9833),
-            "average_precision": (0.9702, 0.9779),
-            "spearman": (0.907, 0.9186),
-        },
+        intervals=_INTERVALS,
         distances=distances,
         scores=scores.astype(np.float32),
         labels=labels,
         threshold=0.0,
         roc=_roc(distances[held_out], labels[held_out] == 1),
-        learning_curve=[LearningPoint(*point) for point in curve],
+        learning_curve=_LEARNING_CURVE,
         settings={
             "sampler": {
                 "generator": "toyfaces",

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from ifgan.report import strip_words
 from ifgan.report.metrics import all_metrics, key_figures, verdict
 from ifgan.report.words import decimals, degrees, fixed, fraction, number, percent
+from ifgan.strip import Course
 from tests.report import samples
 
 
@@ -33,6 +35,18 @@ def test_decimals_follow_the_spread_and_zero_has_no_sign() -> None:
     assert fixed(41.7, decimals(13.0, digits=2)) == "42"
     assert fixed(0.2471, decimals(0.021, digits=2)) == "0.247"
     assert fixed(-0.0004, 2, signed=True) == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("limits", "steps", "first"),
+    [((-3, 3), 7, "−3"), ((-3, 3), 11, "−3.0"), ((-1, 1), 7, "−1.00"),
+     ((-0.01, 0.01), 11, "−0.010")],
+)  # fmt: skip
+def test_no_two_steps_of_a_strip_have_the_same_label(
+    limits: tuple[float, float], steps: int, first: str
+) -> None:
+    labels = strip_words.ticks(Course.over(limits, steps, mode="relative", unit="latent"))
+    assert labels[0] == first and labels[steps // 2] == "0" and len(set(labels)) == steps
 
 
 def test_a_cosine_is_shown_as_its_angle() -> None:
