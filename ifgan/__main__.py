@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from ifgan import compose, edit_summary, paths
 from ifgan.complaints import complaint, quiet_hydra
 from ifgan.errors import UserError, refuse_accounts
-from ifgan.jobs import Job, Result, next_step
+from ifgan.jobs import Job, Result, next_step, warn_unused
 from launchers import merged
 from launchers.session import Session
 
@@ -32,8 +32,10 @@ def job(cfg: DictConfig) -> float | None:
     if session.folder is None:
         session.folder = folder
     current = Job.of(compose.to_config(cfg), folder=folder)
-    if hydra_config.mode == RunMode.RUN and hydra_config.sweeper.get("params"):
-        log.warning("This experiment is a sweep, and one job of it runs: add -m to run all.")
+    if hydra_config.mode == RunMode.RUN:
+        warn_unused([current])
+        if hydra_config.sweeper.get("params"):
+            log.warning("This experiment is a sweep, and one job of it runs: add -m to run all.")
     if current.config.dry_run:
         for line in session.dry_run_of(current).write(folder):
             log.info(line)
@@ -59,7 +61,7 @@ def job(cfg: DictConfig) -> float | None:
     lines = result.summary(
         attribute=current.config.attribute.name,
         space=current.config.svm.space,
-        next_step=next_step(current.config),
+        next_step=next_step(current),
     )
     for line in lines:
         log.info(line)

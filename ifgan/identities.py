@@ -6,25 +6,35 @@ and without torch, so that a run that finds everything in the store starts at on
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 from ifgan.backends import Remote
-from ifgan.classifier_options import CelebaResNet50, Clip, HuggingFace, Onnx, Python, ScoreFile
+from ifgan.classifier_options import (
+    CelebaResNet50,
+    Classifier,
+    Clip,
+    HuggingFace,
+    Onnx,
+    Python,
+    ScoreFile,
+    speaking_of,
+)
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
 from ifgan.files import sha256_once
-from ifgan.graph import File, Identities
+from ifgan.graph import File, Identities, Scorer
 from ifgan.header import check_class_label, is_pickle, read_header
 from ifgan.partial import writing
 from ifgan.progress import Progress
 from ifgan.schema import Attribute, Checkpoint, Config, Local, Toyfaces
-from ifgan.specs import ClassifierSettings
+from ifgan.scorers import scorers
 
 
 def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities:
-    """Digests and files of a configuration's generator and classifier.
+    """Digests and files of a configuration's generator and classifiers.
 
     Parameters
     ----------
@@ -33,21 +43,18 @@ def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities
     Raises
     ------
     UserError
-        If a file does not exist, can't be had or can't be read.
+        If a file does not exist, can't be had or can't be read, or nobody scores an attribute.
     """
     # Existing samples need no generator: it is neither fetched nor part of any key.
     generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
     if generator_file is not None:
         _check_label(config.generator, generator_file)
-    settings, (classifier, classifier_file, columns) = _classifier(config, conditions)
+    scored = scorers(config, [config.attribute, *conditions], functools.partial(_scorer, config))
     judge, judged = _judge(config)
     return Identities(
         generator_digest=generator,
         generator_file=generator_file,
-        classifier_digest=classifier,
-        classifier_file=classifier_file,
-        classifier_settings=settings,
-        columns=columns,
+        scorers=scored,
         judge_digest=judge,
         judged=judged,
         measured=measured(config) if config.evaluation.kind != "none" else {},
@@ -110,34 +117,26 @@ def _converted(pickle: File, folder: Path) -> File:
 Weights = tuple[str, File | None, tuple[str, ...]]  # digest, file, what is scored
 
 
-def _classifier(
-    config: Config, conditions: Sequence[Attribute]
-) -> tuple[ClassifierSettings | None, Weights]:
-    """Settings, where only the model says them, and weights."""
-    chosen = config.classifier
-    if isinstance(chosen, HuggingFace):
+def _scorer(
+    config: Config, option: str, chosen: Classifier, attributes: Sequence[Attribute]
+) -> Scorer:
+    """One of the configured classifiers; ``attributes`` are those that it is to score."""
+    with speaking_of(option):
+        if not isinstance(chosen, HuggingFace | Clip):
+            digest, file, columns = _classifier_weights(chosen, config)
+            return Scorer(option, chosen, digest, columns, file)
         from ifgan import model_identities
 
-        settings, file, columns = model_identities.huggingface(
-            chosen, config.backend, store=_store(config), offline=config.dry_run
+        backend, store, offline = config.backend, _store(config), config.dry_run
+        settings, weights, columns = (
+            model_identities.huggingface(chosen, backend, store=store, offline=offline)
+            if isinstance(chosen, HuggingFace)
+            else model_identities.clip(chosen, attributes, backend, store=store, offline=offline)
         )
-        return settings, (file.sha256, file, columns)
-    if isinstance(chosen, Clip):
-        from ifgan import model_identities
-
-        settings, file, columns = model_identities.clip(
-            chosen,
-            [config.attribute, *conditions],
-            config.backend,
-            store=_store(config),
-            offline=config.dry_run,
-        )
-        return settings, (file.sha256, file, columns)
-    return None, _classifier_weights(config)
+        return Scorer(option, chosen, weights.sha256, columns, weights, settings)
 
 
-def _classifier_weights(config: Config) -> Weights:
-    classifier = config.classifier
+def _classifier_weights(classifier: Classifier, config: Config) -> Weights:
     if isinstance(classifier, Onnx):
         from ifgan.onnx_checks import check_scores
 
@@ -157,7 +156,7 @@ def _classifier_weights(config: Config) -> Weights:
 
         file = _file("classifier.path", classifier.path)
         return file.sha256, file, read_names(Path(file.path))
-    digest, columns = _shipped(getattr(classifier, "kind", ""))
+    digest, columns = _shipped(classifier.kind)
     return digest, None, columns
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
-from ifgan.classifier_options import CLASSIFIERS
+from ifgan.classifier_options import CLASSIFIERS, check_named
 from ifgan.errors import UserError, choices
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.preprocessing import Network, check_sha256
@@ -44,6 +44,7 @@ class Attribute:
     rest: list[str] = field(default_factory=list)  # the other columns of its softmax
     positive: str | None = None  # a prompt for classifier=clip: a smiling person
     negative: str | None = None  # and its opposite: a person with a serious face
+    classifier: str | None = None  # which of the named ones scores it; null: whichever can
 
     def __post_init__(self) -> None:
         one_of("attribute.kind", self.kind, KINDS)
@@ -103,7 +104,7 @@ class Sampler:
     seed: int = 0
     truncation_psi: float = MISSING
     truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
-    image_size: int = MISSING  # pixels a side of the stored faces
+    image_size: int | None = None  # pixels a side of the stored faces; null: as classifiers need
     shards: int = 1  # samplers and classifiers side by side, a range of seeds each
     mixing: bool = False  # a latent of its own for each of the coarse, middle and fine rows of w
     align: str = "none"  # w_avg_row0: row 0 of w, which places the face, is that of the mean
@@ -119,7 +120,8 @@ class Sampler:
         if self.truncation_cutoff is not None:
             in_range("sampler.truncation_cutoff", self.truncation_cutoff, low=1, high=64)
         one_of("sampler.align", self.align, ALIGNMENTS)
-        in_range("sampler.image_size", self.image_size, low=8, high=2048)
+        if self.image_size is not None:
+            in_range("sampler.image_size", self.image_size, low=8, high=2048)
 
 
 @dataclass
@@ -273,6 +275,7 @@ class Config:
     generator: Any = MISSING
     sampler: Sampler = MISSING
     classifier: Any = MISSING
+    classifiers: dict[str, Any] = field(default_factory=dict)  # further ones, by name
     svm: Svm = MISSING
     edit: EditOptions = field(default_factory=EditOptions)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -281,6 +284,9 @@ class Config:
     objective: str = "auroc"
     publish: str | None = None  # a path, gs://… or s3://…
     dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        check_named(self.classifiers)
 
 
 #: The groups whose choices have options of their own. conf/<group>/<choice>.yaml starts from

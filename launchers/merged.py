@@ -31,7 +31,7 @@ from ifgan import edit_summary
 from ifgan.compose import to_config
 from ifgan.edit_table import Row
 from ifgan.files import read_json
-from ifgan.jobs import Job
+from ifgan.jobs import Job, warn_unused
 from launchers.session import Session
 
 log = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class MergedLauncher(Launcher):
             self._compose(list(overrides), initial_job_idx + offset)
             for offset, overrides in enumerate(job_overrides)
         ]
-        Session.current().prepare(
-            [Job.of(to_config(_task_part(config)), folder=_folder(config)) for config in configs]
-        )
+        jobs = [Job.of(to_config(_task_part(config)), folder=_folder(config)) for config in configs]
+        warn_unused(jobs)
+        Session.current().prepare(jobs)
         returned = []
         for config in configs:
             returned.append(

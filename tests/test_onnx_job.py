@@ -141,7 +141,7 @@ def test_a_file_from_elsewhere_is_downloaded_once_and_opened_once_for_all_jobs(
         requests = len(server.requests)
         assert identify(compose_config(job)) == found and len(server.requests) == requests > 0
     assert len(opened) == 1 and opened[0].is_relative_to(tmp_path / "store" / "downloads")
-    assert found.classifier_digest == hashlib.sha256(content).hexdigest()
+    assert found.scorers["smile"].digest == hashlib.sha256(content).hexdigest()
 
 
 def test_a_pipeline_imports_the_file_by_its_digest(found: Shell) -> None:
