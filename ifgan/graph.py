@@ -184,6 +184,12 @@ def merge(targets: Iterable[Node]) -> Graph:
     return graph
 
 
+def several_kinds(graph: Graph) -> bool:
+    """Whether classifiers of more than one kind score its faces."""
+    settings = (node.settings for node in graph.values())
+    return len({s.classifier for s in settings if isinstance(s, ClassifierSettings)}) > 1
+
+
 def build(config: Config, identities: Identities, *, conditions: Sequence[Attribute] = ()) -> Node:
     """The svm node of one configuration, with the graph behind it.
 

@@ -8,8 +8,8 @@ The configuration has one classifier without a name, ``classifier``, and any num
 3. the named one without such a list that has a column for it;
 4. ``classifier``, whatever else it scores.
 
-Two at one level are refused. What no attribute of a job needs is not even looked at: neither is its
-file fetched, nor is it part of any key.
+Two at one level are refused. What a job's attributes do not ask is no part of its keys, and what
+they can't ask, because a list says so, is not even looked at.
 """
 
 from __future__ import annotations

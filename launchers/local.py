@@ -16,19 +16,19 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import ifgan
 from ifgan import step
 from ifgan.blas import one_thread_each
-from ifgan.graph import File, Graph, Node
+from ifgan.graph import File, Graph, Node, several_kinds
 from ifgan.parallel import in_threads
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
 from ifgan.schema import Local
-from ifgan.specs import EvaluationSettings, SvmSettings
+from ifgan.specs import ClassifierSettings, EvaluationSettings, SvmSettings
 from ifgan.store import Store
 from launchers import Outcome, Work
 
@@ -43,13 +43,20 @@ def execute(backend: Local, work: Work) -> dict[str, Outcome]:
 def run_graph(backend: Local, graph: Graph, store: Store) -> dict[str, Outcome]:
     """Run a graph in this process; outcomes by key."""
     outcomes: dict[str, Outcome] = {}
+    several = several_kinds(graph)
+    labels = {key: _label(node, several=several) for key, node in graph.items()}
     for (name, _), group in itertools.groupby(_in_turn(graph), key=_turn):
         nodes = list(group)
         abreast = min(backend.workers, len(nodes)) if name == "svm" else 1
         # A second thread for each uses the core that its neighbours leave at the end.
         threads = backend.workers if abreast == 1 else min(backend.workers, 2)
         make = functools.partial(
-            _outcome, outcomes=outcomes, backend=backend, store=store, threads=threads
+            _outcome,
+            labels=labels,
+            outcomes=outcomes,
+            backend=backend,
+            store=store,
+            threads=threads,
         )
         # Only fits leave this thread, so that Ctrl-C stops rendering at once.
         if abreast == 1:
@@ -64,9 +71,11 @@ def run_graph(backend: Local, graph: Graph, store: Store) -> dict[str, Outcome]:
 def _in_turn(graph: Graph) -> Iterator[Node]:
     """The nodes, of neighbouring fits those first that others may be conditional on.
 
-    Evaluations come last, so that fits are neighbours.
+    Fits come after all samplers and classifiers and before all evaluations, so that they are
+    neighbours, whoever scores their faces.
     """
-    nodes = sorted(graph.values(), key=lambda node: node.step == "evaluation")
+    rank = {"svm": 1, "evaluation": 2}
+    nodes = sorted(graph.values(), key=lambda node: rank.get(node.step, 0))
     for _, group in itertools.groupby(nodes, key=lambda node: node.step):
         yield from sorted(group, key=_turn)
 
@@ -77,13 +86,19 @@ def _turn(node: Node) -> tuple[str, bool]:
 
 
 def _outcome(
-    node: Node, *, outcomes: dict[str, Outcome], backend: Local, store: Store, threads: int
+    node: Node,
+    *,
+    labels: Mapping[str, str],
+    outcomes: dict[str, Outcome],
+    backend: Local,
+    store: Store,
+    threads: int,
 ) -> Outcome:
     """Find or make one node; errors become part of the outcome."""
     for source in node.inputs.values():
         if not isinstance(source, File) and outcomes[source.node.key].error:
             return Outcome(None, error=outcomes[source.node.key].error)
-    label = _label(node)
+    label = labels[node.key]
     try:
         found = store.find(node)
         if found is None:
@@ -152,10 +167,13 @@ def _made_by(seconds: float, output: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _label(node: Node) -> str:
+def _label(node: Node, *, several: bool) -> str:
+    """What the console calls a node; classifiers of several kinds say theirs."""
     if isinstance(node.settings, SvmSettings):
         given = f" given {', '.join(node.conditions)}" if node.conditions else ""
         return f"svm {node.settings.attribute}{given}"
     if isinstance(node.settings, EvaluationSettings):
         return f"edits {node.settings.column}"
+    if several and isinstance(node.settings, ClassifierSettings):
+        return f"classifier {node.settings.classifier}"
     return node.step
