@@ -124,6 +124,7 @@ LAYERS = (
         "ifgan.evaluate",
         "ifgan.fetch",
         "ifgan.provision",
+        "ifgan.reference",
         "ifgan.__main__",
     ),
 )
