@@ -107,6 +107,7 @@ LAYERS = (
         "ifgan.model_identities",
         "ifgan.identities",
         "ifgan.jobs",
+        "ifgan.record",
         "ifgan.compose",
         "ifgan.complaints",
         "ifgan.interface",
