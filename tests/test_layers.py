@@ -107,6 +107,7 @@ LAYERS = (
         "ifgan.model_identities",
         "ifgan.identities",
         "ifgan.jobs",
+        "ifgan.record",
         "ifgan.compose",
         "ifgan.complaints",
         "ifgan.interface",
@@ -124,6 +125,7 @@ LAYERS = (
         "ifgan.evaluate",
         "ifgan.fetch",
         "ifgan.provision",
+        "ifgan.reference",
         "ifgan.__main__",
     ),
 )
