@@ -34,7 +34,7 @@ def find(path: str, *, revision: str | None, extra: Sequence[str], offline: bool
     folder = Path(path).expanduser().absolute()
     if folder.is_dir():
         if revision is not None:
-            log.warning("classifier.revision has no effect on a directory.")
+            log.warning("%s is a directory: its classifier's revision has no effect.", path)
         return folder
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", path):
         raise UserError(
@@ -58,7 +58,7 @@ def find(path: str, *, revision: str | None, extra: Sequence[str], offline: bool
         ) from error
     if revision is None:
         log.warning(
-            "%s is taken as of commit %s; classifier.revision=%s pins it.",
+            "%s is taken as of commit %s; its classifier's revision=%s pins it.",
             path,
             Path(found).name[:12],
             Path(found).name,
