@@ -2,9 +2,10 @@
 
 A planted world of float32 latents lies in a file, as a sampler leaves it: an anisotropic
 population (a random two-layer mapping of normal latents), scores along one direction with
-noise. Both are given the same file in one process. Ours is timed with the choice of its C, and alone
-at that C, as the reference is. The noise is what a score has that is not linear in the latent; where
-there is little of it the ends are far apart, and an SVC, which then rests on few faces, is fast.
+noise. Both are given the same file in one process. Ours is timed with the choice of its C, and
+alone at that C, as the reference is. The noise is what a score has that is not linear in the
+latent; where there is little of it the ends are far apart, and an SVC, which then rests on few
+faces, is fast.
 """
 
 from __future__ import annotations
