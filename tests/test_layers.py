@@ -105,6 +105,7 @@ LAYERS = (
     (
         "ifgan.convert",
         "ifgan.model_identities",
+        "ifgan.score_files",
         "ifgan.identities",
         "ifgan.jobs",
         "ifgan.compose",
@@ -139,6 +140,7 @@ ONLY_IN = {
         "launchers.kubeflow_login",
     ),
     "boto3": ("ifgan.storage.s3",),
+    "pyarrow": ("ifgan.score_files",),
     "requests": ("ifgan.https", "ifgan.storage.gcs", "launchers.wire"),
     "triton": ("ifgan.generators.triton_kernels",),
     "onnxruntime": ("ifgan.onnx_session",),
