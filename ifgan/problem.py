@@ -46,6 +46,7 @@ class Problem:
     threshold : score above which a face counts as positive.
     num_unscored : samples that were dropped for want of a score.
     truths : (D,) unit vectors, the true directions of all attributes that the generator knows.
+    factors : (N,) what is true of the attribute in each face; None where that is not known.
     centre : (D,) w_avg of the generator.
     latents_provenance, scores_provenance : where the inputs come from.
     """
@@ -62,6 +63,7 @@ class Problem:
     threshold: float
     num_unscored: int
     truths: Mapping[str, Float64]
+    factors: Float64 | None
     centre: Float32
     warnings: tuple[str, ...]
     latents_provenance: Mapping[str, Any]
@@ -125,6 +127,7 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
         threshold=threshold,
         num_unscored=unscored,
         truths=_truths(settings, latents),
+        factors=_factors(settings, latents, scored),
         centre=latents.w_avg,
         warnings=(
             *(str(warning) for warning in latents.provenance.get("warnings", ())),
@@ -140,6 +143,15 @@ def _truths(settings: SvmSettings, latents: Latents) -> dict[str, Float64]:
     if latents.truth is None or settings.space == "s":
         return {}
     return dict(zip(latents.truth.names, latents.truth.directions[settings.space], strict=True))
+
+
+def _factors(settings: SvmSettings, latents: Latents, rows: Rows) -> Float64 | None:
+    """What is true of the attribute in the faces of some rows."""
+    if latents.truth is None or settings.attribute not in latents.truth.names:
+        return None
+    column = latents.truth.names.index(settings.attribute)
+    factors: Float64 = latents.truth.factors[rows, column].astype(np.float64)
+    return factors
 
 
 def searches_c(settings: SvmSettings) -> bool:

@@ -86,6 +86,7 @@ LAYERS = (
         "ifgan.evidence",
         "ifgan.intervals",
         "ifgan.uncertainty",
+        "ifgan.score_quality",
         "ifgan.generators",
         "ifgan.classifiers",
         "ifgan.toyfaces",
