@@ -17,6 +17,7 @@ from ifgan import compose, edit_summary, paths
 from ifgan.complaints import complaint, quiet_hydra
 from ifgan.errors import UserError, refuse_accounts
 from ifgan.jobs import Job, Result, next_step
+from ifgan.record import Record
 from launchers import merged
 from launchers.session import Session
 
@@ -43,6 +44,8 @@ def job(cfg: DictConfig) -> float | None:
         for_the_file.info("%s %s: %s", node.step, node.key, outcome.in_words())
     found = {node.key: outcome for node, outcome in outcomes}
     target, *evaluated = (found[node.key] for node in current.targets)
+    failed = next((outcome.error for outcome in (target, *evaluated) if outcome.error), None)
+    Record.of(current, overrides=hydra_config.overrides.task, error=failed).write(folder)
     for outcome in (target, *evaluated):
         if outcome.detached:
             log.info("%s: %s", current.config.attribute.name, outcome.detached)

@@ -109,6 +109,7 @@ LAYERS = (
         "ifgan.score_files",
         "ifgan.identities",
         "ifgan.jobs",
+        "ifgan.record",
         "ifgan.compose",
         "ifgan.complaints",
         "ifgan.interface",
@@ -126,6 +127,7 @@ LAYERS = (
         "ifgan.evaluate",
         "ifgan.fetch",
         "ifgan.provision",
+        "ifgan.reference",
         "ifgan.__main__",
     ),
 )
