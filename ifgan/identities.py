@@ -31,6 +31,7 @@ from ifgan.partial import writing
 from ifgan.progress import Progress
 from ifgan.schema import Attribute, Checkpoint, Config, Local, Toyfaces
 from ifgan.scorers import scorers
+from ifgan.specs import ClassifierSettings
 
 
 def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities:
@@ -49,7 +50,9 @@ def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities
     generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
     if generator_file is not None:
         _check_label(config.generator, generator_file)
-    scored = scorers(config, [config.attribute, *conditions], functools.partial(_scorer, config))
+    existing = _existing(config.sampler.uri, config) if config.sampler.uri else None
+    read = functools.partial(_scorer, config, existing)
+    scored = scorers(config, [config.attribute, *conditions], read)
     judge, judged = _judge(config)
     return Identities(
         generator_digest=generator,
@@ -58,7 +61,7 @@ def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities
         judge_digest=judge,
         judged=judged,
         measured=measured(config) if config.evaluation.kind != "none" else {},
-        existing=_existing(config.sampler.uri, config) if config.sampler.uri else None,
+        existing=existing,
     )
 
 
@@ -118,22 +121,39 @@ Weights = tuple[str, File | None, tuple[str, ...]]  # digest, file, what is scor
 
 
 def _scorer(
-    config: Config, option: str, chosen: Classifier, attributes: Sequence[Attribute]
+    config: Config,
+    existing: tuple[File, File] | None,
+    option: str,
+    chosen: Classifier,
+    attributes: Sequence[Attribute],
 ) -> Scorer:
     """One of the configured classifiers; ``attributes`` are those that it is to score."""
     with speaking_of(option):
-        if not isinstance(chosen, HuggingFace | Clip):
-            digest, file, columns = _classifier_weights(chosen, config)
-            return Scorer(option, chosen, digest, columns, file)
-        from ifgan import model_identities
+        if isinstance(chosen, ScoreFile | HuggingFace | Clip):
+            settings, weights, columns = _described(config, existing, chosen, attributes)
+            return Scorer(option, chosen, weights.sha256, columns, weights, settings)
+        digest, file, columns = _classifier_weights(chosen, config)
+        return Scorer(option, chosen, digest, columns, file)
 
-        backend, store, offline = config.backend, _store(config), config.dry_run
-        settings, weights, columns = (
-            model_identities.huggingface(chosen, backend, store=store, offline=offline)
-            if isinstance(chosen, HuggingFace)
-            else model_identities.clip(chosen, attributes, backend, store=store, offline=offline)
-        )
-        return Scorer(option, chosen, weights.sha256, columns, weights, settings)
+
+def _described(
+    config: Config,
+    existing: tuple[File, File] | None,
+    chosen: ScoreFile | HuggingFace | Clip,
+    attributes: Sequence[Attribute],
+) -> tuple[ClassifierSettings, File, tuple[str, ...]]:
+    """Settings, which only the file or the model says, weights, and what is scored."""
+    store, offline = _store(config), config.dry_run
+    if isinstance(chosen, ScoreFile):
+        from ifgan.score_files import run_seeds, score_file
+
+        file = _fetched("classifier.path", chosen.path, None, config)
+        return score_file(chosen, file, run_seeds(config.sampler, existing), store=store)
+    from ifgan.model_identities import clip, huggingface
+
+    if isinstance(chosen, HuggingFace):
+        return huggingface(chosen, config.backend, store=store, offline=offline)
+    return clip(chosen, attributes, config.backend, store=store, offline=offline)
 
 
 def _classifier_weights(classifier: Classifier, config: Config) -> Weights:
@@ -151,11 +171,6 @@ def _classifier_weights(classifier: Classifier, config: Config) -> Weights:
         return file.sha256, file, ATTRIBUTES
     if isinstance(classifier, Python):
         return _function(classifier, config)
-    if isinstance(classifier, ScoreFile):
-        from ifgan.classifiers.scores import read_names
-
-        file = _file("classifier.path", classifier.path)
-        return file.sha256, file, read_names(Path(file.path))
     digest, columns = _shipped(classifier.kind)
     return digest, None, columns
 
