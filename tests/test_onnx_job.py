@@ -210,10 +210,12 @@ def test_scores_that_are_not_finite_stop_the_run(shell: Shell) -> None:
 
 def test_the_documented_export_and_its_commands_run(shell: Shell) -> None:
     text = (CHECKOUT / "docs" / "classifiers.md").read_text(encoding="utf-8")
-    [export, function], [command, by_function, *_], [own, *_] = (
+    [export, function], commands, [own, *_] = (
         re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
         for language in ("python", "bash", "yaml")
     )
+    [command] = [line for line in commands if line.startswith("python -m ifgan classifier=onnx")]
+    [by_function] = [line for line in commands if "classifier=python" in line]
     (shell.folder / "conf.local" / "classifier").mkdir(parents=True)
     (shell.folder / "conf.local" / "classifier" / "mine.yaml").write_text(own, encoding="utf-8")
     (shell.folder / "my_module.py").write_text(function, encoding="utf-8")
