@@ -57,8 +57,8 @@ def page_of(runs: Sequence[Run], folder: Path, *, seconds: float) -> ComparePage
     settings, shown = folded(every), key_measures(runs)
     drawn = gallery(runs, seconds=seconds)
     return ComparePage(
-        kind=_kind(runs),
-        title=folder.resolve().name if len(runs) > 1 else runs[0].title,
+        kind=_kind(runs, folder),
+        title=words.shorten(", ".join(dict.fromkeys(run.title for run in runs)), 80),
         verdict=_verdict(runs, settings, shown),
         columns=[*(column.label for column in settings), *(measure.label for measure in shown)],
         rows=[_row(run, k, settings, shown, folder) for k, run in enumerate(runs)],
@@ -89,15 +89,15 @@ def page_of(runs: Sequence[Run], folder: Path, *, seconds: float) -> ComparePage
     )
 
 
-def _kind(runs: Sequence[Run]) -> str:
-    attributes = len({run.title for run in runs})
+def _kind(runs: Sequence[Run], folder: Path) -> str:
     failed = sum(not run.metrics for run in runs)
-    said = [_counted(len(runs), "run"), _counted(attributes, "attribute")]
-    return " · ".join([*said, *([f"{failed} without a result"] if failed else [])])
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{words.count(number)} {what}{'' if number == 1 else 's'}"
+    return " · ".join(
+        [
+            f"{len(runs)} run{'' if len(runs) == 1 else 's'}",
+            *([f"{failed} without a result"] if failed else []),
+            "/".join(folder.resolve().parts[-2:]),
+        ]
+    )
 
 
 def _verdict(runs: Sequence[Run], settings: Sequence[Column], shown: Sequence[Measure]) -> str:
