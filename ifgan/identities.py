@@ -76,7 +76,7 @@ def generator_weights(config: Config) -> tuple[str, File | None]:
     """
     generator: Toyfaces | Checkpoint = config.generator
     if isinstance(generator, Toyfaces):
-        from ifgan.toyfaces.generator import REVISION
+        from ifgan.toyfaces.factors import REVISION
 
         return f"toyfaces-{REVISION}-{generator.resolution}", None
     file = _fetched("generator.path", generator.path, generator.sha256, config)

@@ -127,6 +127,7 @@ LAYERS = (
         "ifgan.evaluate",
         "ifgan.fetch",
         "ifgan.provision",
+        "ifgan.reference",
         "ifgan.__main__",
     ),
 )
