@@ -7,7 +7,7 @@ import dataclasses
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
     return err if code else out
 
 
-def settings(*each: dict[str, object], attributes: Sequence[str] | None = None) -> list[str]:
+def settings(*each: Mapping[str, object], attributes: Sequence[str] | None = None) -> list[str]:
     found = differing(each, attributes or ["smile"] * len(each))
     return [column.label for column in found]
 
