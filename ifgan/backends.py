@@ -49,10 +49,10 @@ class Backend:
 class Images:
     """The container image of each step, best pinned by digest: NAME@sha256:…"""
 
-    sampler: str = "ifgan-sampler"
-    classifier: str = "ifgan-classifier"
-    svm: str = "ifgan-svm"
-    evaluation: str = "ifgan-evaluation"
+    sampler: str = "ifgan-sampler"  # image of this step, best HOST/NAME@sha256:…
+    classifier: str = "ifgan-classifier"  # image of this step, best HOST/NAME@sha256:…
+    svm: str = "ifgan-svm"  # image of this step, best HOST/NAME@sha256:…
+    evaluation: str = "ifgan-evaluation"  # image of this step, best HOST/NAME@sha256:…
 
     def __post_init__(self) -> None:
         for step, image in vars(self).items():
@@ -66,7 +66,7 @@ class Resources:
     Parameters
     ----------
     cpu : cores.
-    memory, disk, shm : quantities such as 16G or 512Mi; shm is /dev/shm.
+    memory, disk, shm : such as 16G or 512Mi; of disk for scratch files, of shm as /dev/shm.
     accelerator : t4, l4, a100-80gb, …, or gpu for whatever the place has.
     accelerator_count : accelerators of that kind; the step uses all it finds.
     spot : cheaper machines that may be taken away; see ``retries``.
@@ -148,7 +148,7 @@ class Remote(Compiled):
     wait: bool = True  # follow the run and fetch its results; false: print how to fetch them later
     poll_seconds: float = 10.0  # between two looks at a run that is waited for
     register: bool = False  # also upload the pipeline as a version of the template "ifgan"
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)  # of the run's tasks, for bills
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -191,13 +191,13 @@ class Kubeflow(Remote):
     kind: str = "kubeflow"
     host: str | None = None  # https://…, of the API and the UI
     namespace: str | None = None  # the user's, in multi-user mode
-    experiment: str = "ifgan"
+    experiment: str = "ifgan"  # that runs are listed under in the UI
     s3_endpoint: str | None = None  # where this machine reaches s3:// and minio:// roots
-    gpu_resource: str = "nvidia.com/gpu"
+    gpu_resource: str = "nvidia.com/gpu"  # what pods ask for
     accelerator_label: str | None = "cloud.google.com/gke-accelerator"  # node label; null: none
-    spot_label: str | None = "cloud.google.com/gke-spot"
-    node_selector: dict[str, str] = field(default_factory=dict)
-    tolerations: list[Toleration] = field(default_factory=list)
+    spot_label: str | None = "cloud.google.com/gke-spot"  # of nodes and of their taint; null: none
+    node_selector: dict[str, str] = field(default_factory=dict)  # labels that nodes must have
+    tolerations: list[Toleration] = field(default_factory=list)  # {key: …, effect: …} each
     secrets: dict[str, str] = field(default_factory=dict)  # environment variable: SECRET/KEY
 
     def __post_init__(self) -> None:
@@ -224,8 +224,8 @@ class Vertex(Remote):
     """Vertex AI Pipelines, as the account that `gcloud auth application-default login` names."""
 
     kind: str = "vertex"
-    project: str | None = None
-    location: str = "us-central1"
+    project: str | None = None  # Google Cloud's, that runs and pays
+    location: str = "us-central1"  # the region
     network: str | None = None  # projects/NUMBER/global/networks/NAME
     encryption_key: str | None = None  # projects/…/locations/…/keyRings/…/cryptoKeys/…
     repository: str = "ifgan"  # Artifact Registry's, of images; templates are in NAME-templates

@@ -7,10 +7,10 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from ifgan.labels import Label, labels_of
+from ifgan.labels import OUTPUTS, Label, labels_of
 from ifgan.preprocessing import Preprocessing, check_sha256
 from ifgan.prompts import check_templates
-from ifgan.ranges import in_range, matches
+from ifgan.ranges import in_range, matches, one_of
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Classifier:
     """Who scores the faces, at ``image_size`` pixels a side."""
 
     kind: str = MISSING
-    image_size: int = MISSING
+    image_size: int = MISSING  # pixels a side that faces are scored at
 
 
 @dataclass
@@ -26,16 +26,23 @@ class ToyfacesClassifier(Classifier):
     """A small network that ships with ifgan and scores toyfaces."""
 
     kind: str = "toyfaces"  # or toyfaces_biased
-    image_size: int = 64
+    image_size: int = 64  # pixels a side that it takes
 
 
 @dataclass
 class ScoreFile(Classifier):
-    """Scores made elsewhere: a CSV or ``.npz`` file with a seed for every row."""
+    """Scores made elsewhere, human labels included, aligned by seed (docs/classifiers.md)."""
 
     kind: str = "scores"
-    image_size: int = 256
-    path: str = MISSING
+    image_size: int = 256  # pixels a side of the stored faces, for pages
+    path: str = MISSING  # .csv, .npz, .npy or .parquet; local, https://…, gs://… or s3://…
+    labels: Any = None  # {ATTRIBUTE: COLUMN} or [COLUMN, …]; null: all columns by their names
+    outputs: str | None = None  # logits, probabilities, softmax, values; null: of any scale
+    unit: str = ""  # of values: years, degrees, …
+
+    def __post_init__(self) -> None:
+        if self.outputs is not None:
+            one_of("classifier.outputs", self.outputs, OUTPUTS)
 
 
 @dataclass
@@ -43,8 +50,8 @@ class Labelled(Classifier):
     """A network or a function from elsewhere, whose columns are given names."""
 
     image_size: int = 224  # pixels a side that it takes
-    labels: Any = MISSING  # names in the order of the columns, or {NAME: COLUMN}; ifgan/labels.py
-    outputs: str = "logits"  # or probabilities, softmax, values
+    labels: Any = MISSING  # what the columns are, see docs/classifiers.md
+    outputs: str = "logits"  # what columns hold: log-odds, …, a quantity
     unit: str = ""  # of values: years, degrees, …
 
     def __post_init__(self) -> None:
@@ -62,10 +69,10 @@ class Onnx(Labelled):
     kind: str = "onnx"
     path: str = MISSING  # a local path, https://…, gs://… or s3://…
     sha256: str | None = None  # what the file must be; null: whatever comes
-    channels: str = "rgb"  # or bgr
-    layout: str = "nchw"  # or nhwc
-    mean: list[float] | None = None  # of each channel from 0 to 1; null: 0.5
-    std: list[float] | None = None  # null: 0.5
+    channels: str = "rgb"  # their order, or bgr
+    layout: str = "nchw"  # (N, 3, H, W); nhwc: (N, H, W, 3)
+    mean: list[float] | None = None  # taken off each channel, which runs from 0 to 1; null: 0.5
+    std: list[float] | None = None  # what each is then divided by; null: 0.5
     range: list[float] | None = None  # instead: what black and white become; null: [-1, 1]
 
     def __post_init__(self) -> None:

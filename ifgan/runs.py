@@ -1,4 +1,4 @@
-"""`python -m ifgan.runs [PLACE…] [option=value …] [--json]`: past runs, and what they left.
+"""`python -m ifgan.runs [PLACE…] [option=value …]`: past runs, and what they left.
 
 Without a place: the runs that the store knows, wherever their directories are. With places: the
 runs there. A run's line says when it began or ended, what became of it, what was typed, how good
@@ -35,9 +35,11 @@ class Options:
     ----------
     last : so many, the newest.
     store : whose runs; null: IFGAN_STORE, or where runs put it.
+    json : all runs, an object for each in one list.
     """
 
     last: int = 20
+    json: bool = False
     store: str | None = None
 
     def __post_init__(self) -> None:
@@ -49,7 +51,7 @@ _HEAD = (
     *("store", "its own", "directory", "typed"),
 )
 _QUALITIES = (("auroc", "AUROC"), ("spearman", "Spearman"))
-_HELP = f"{__doc__}\n{Options.__doc__}\n    --json  one object for each run, in a list"
+_HELP = f"{__doc__}\n{Options.__doc__}"
 
 
 def described(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -125,12 +127,12 @@ def _short(folder: str) -> str:
 
 
 def _run(arguments: list[str]) -> str:
-    places, options = parse([a for a in arguments if a != "--json"], Options)
+    places, options = parse(arguments, Options)
     if places:
         runs = [run_at(folder) for folder in run_folders(places)]
     else:
         runs = RunIndex(store_at(options.store)).runs()
-    if "--json" in arguments:
+    if options.json:
         return json.dumps(described(runs), indent=1)
     if not runs:
         return "No runs. Give a folder of run directories, as outputs or multirun, or store=…."

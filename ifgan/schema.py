@@ -38,9 +38,9 @@ JUDGES = ("judge", "toyfaces", "toyfaces_biased")
 class Attribute:
     """What is searched for. ``called`` gives its name in classifiers that use another."""
 
-    name: str = MISSING
+    name: str = MISSING  # what it is called, in results too
     kind: str = MISSING  # binary: present or not; continuous: a quantity
-    called: dict[str, str] = field(default_factory=dict)
+    called: dict[str, str] = field(default_factory=dict)  # {CLASSIFIER: COLUMN}, where not by name
     rest: list[str] = field(default_factory=list)  # the other columns of its softmax
     positive: str | None = None  # a prompt for classifier=clip: a smiling person
     negative: str | None = None  # and its opposite: a person with a serious face
@@ -62,7 +62,7 @@ class Generator:
     """Where faces come from; ``psi`` is the truncation by convention of these weights."""
 
     kind: str = MISSING
-    psi: float = 1.0
+    psi: float = 1.0  # what sampler.truncation_psi is unless given
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Toyfaces(Generator):
     """The embedded procedural generator, whose true directions are known."""
 
     kind: str = "toyfaces"
-    resolution: int = 64
+    resolution: int = 64  # pixels a side of what it renders
 
     def __post_init__(self) -> None:
         if self.resolution not in (64, 128, 256):
@@ -82,7 +82,7 @@ class Checkpoint(Generator):
     """A network from a file: ``.safetensors`` as ``ifgan`` writes it, or NVIDIA's ``.pkl``."""
 
     kind: str = "checkpoint"
-    psi: float = 0.7
+    psi: float = 0.7  # what sampler.truncation_psi is unless given
     path: str = MISSING  # a local path, https://…, gs://… or s3://…
     sha256: str | None = None  # what the file must be; null: whatever comes
     precision: str = "float32"  # float16, bfloat16: in the high-resolution layers, on a GPU
@@ -99,9 +99,9 @@ class Checkpoint(Generator):
 class Sampler:
     """Which faces are drawn: seeds ``seed … seed + num_samples - 1``, truncated by psi."""
 
-    num_samples: int = MISSING
-    seed: int = 0
-    truncation_psi: float = MISSING
+    num_samples: int = MISSING  # faces that are drawn
+    seed: int = 0  # of the first face; the others follow
+    truncation_psi: float = MISSING  # 0: the mean face; 1: the whole population
     truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
     image_size: int = MISSING  # pixels a side of the stored faces
     shards: int = 1  # samplers and classifiers side by side, a range of seeds each
@@ -134,12 +134,12 @@ class Svm:
     labels: str = "threshold"  # ends: chosen_num_or_ratio of the ranking; quantiles: see there
     quantiles: list[float] = field(default_factory=lambda: [0.3, 0.7])  # up to one, above the other
     c: float | None = None  # null: from c_grid by cross-validation
-    c_grid: list[float] = field(default_factory=lambda: [1e-4, 1e-3, 1e-2, 1e-1])
-    folds: int = 4
+    c_grid: list[float] = field(default_factory=lambda: [1e-4, 1e-3, 1e-2, 1e-1])  # what is tried
+    folds: int = 4  # of the cross-validation that chooses c
     chosen_num_or_ratio: float = 0.02  # of interfacegan and labels=ends: taken from either end
     split_ratio: float = 0.7  # share of the labelled faces that is fitted
     conditions: list[str] = field(default_factory=list)  # attributes that edits leave alone
-    seed: int = 0
+    seed: int = 0  # of the splits and folds
 
     def __post_init__(self) -> None:
         once("svm.conditions", self.conditions, "attribute")
@@ -191,7 +191,7 @@ class Evaluation:
     classifier: str = "judge"  # who scores the edited faces; another than made the labels
     num_samples: int = 400  # faces that are edited
     seed: int = 2_000_000_000  # of the first of them, far from what is fitted
-    steps: list[float] = field(default_factory=lambda: [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
+    steps: list[float] = field(default_factory=lambda: [-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])  # in σ
     change: float = 1.0  # of the target, in standard deviations of its score, to compare at
     identity: Any = None  # ONNX file of a face network, a path or {path: …, image_size: …, …}
     perceptual: Any = None  # of a perceptual network, likewise; see ifgan/resemblance.py
@@ -256,7 +256,7 @@ class Local(Backend):
 
     kind: str = "local"
     device: Any = "auto"  # cpu; cuda: all GPUs; auto: cuda or else cpu; a list: [cuda:0,cuda:2]
-    batch_size: int = 64
+    batch_size: int = 64  # faces that are rendered or scored together
     workers: int = 2  # threads that encode, decode and fit, in each process
 
     def __post_init__(self) -> None:
@@ -277,10 +277,10 @@ class Config:
     edit: EditOptions = field(default_factory=EditOptions)
     evaluation: Evaluation = field(default_factory=Evaluation)
     backend: Any = MISSING
-    store: str = MISSING
-    objective: str = "auroc"
-    publish: str | None = None  # a path, gs://… or s3://…
-    dry_run: bool = False
+    store: str = MISSING  # where finished work is kept, and found again by its key
+    objective: str = "auroc"  # the metric that a job returns, for sweepers that tune
+    publish: str | None = None  # where results go too: a path, gs://… or s3://…
+    dry_run: bool = False  # write what would be submitted, contact nothing
 
 
 #: The groups whose choices have options of their own. conf/<group>/<choice>.yaml starts from

@@ -87,6 +87,7 @@ LAYERS = (
         "ifgan.evidence",
         "ifgan.intervals",
         "ifgan.uncertainty",
+        "ifgan.score_quality",
         "ifgan.generators",
         "ifgan.classifiers",
         "ifgan.toyfaces",
@@ -106,6 +107,7 @@ LAYERS = (
     (
         "ifgan.convert",
         "ifgan.model_identities",
+        "ifgan.score_files",
         "ifgan.identities",
         "ifgan.jobs",
         "ifgan.record",
@@ -116,12 +118,14 @@ LAYERS = (
         "ifgan.complaints",
         "ifgan.interface",
         "ifgan.places",
+        "ifgan.comparison",
         "launchers",
     ),
     (
         "ifgan.attributes",
         "ifgan.benchmark",
         "ifgan.build_images",
+        "ifgan.compare",
         "ifgan.doctor",
         "ifgan.edit",
         "ifgan.edit_files",
@@ -129,6 +133,7 @@ LAYERS = (
         "ifgan.evaluate",
         "ifgan.fetch",
         "ifgan.provision",
+        "ifgan.reference",
         "ifgan.runs",
         "ifgan.store.__main__",
         "ifgan.__main__",
@@ -146,6 +151,7 @@ ONLY_IN = {
         "launchers.kubeflow_login",
     ),
     "boto3": ("ifgan.storage.s3",),
+    "pyarrow": ("ifgan.score_files",),
     "requests": ("ifgan.https", "ifgan.storage.gcs", "launchers.wire"),
     "triton": ("ifgan.generators.triton_kernels",),
     "onnxruntime": ("ifgan.onnx_session",),
@@ -165,6 +171,8 @@ TORCHLESS = (
     "ifgan.store",
     "ifgan.identities",
     "ifgan.attributes",
+    "ifgan.compare",
+    "ifgan.comparison.page",
 )
 
 

@@ -22,8 +22,9 @@ def record() -> Record:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    record().write(tmp_path)
-    assert Record.read(tmp_path) == record()
+    written = record()
+    written.write(tmp_path)
+    assert Record.read(tmp_path) == written
 
 
 def test_every_node_comes_after_its_inputs_and_the_job_is_the_last() -> None:

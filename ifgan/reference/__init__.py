@@ -1,0 +1,1 @@
+"""`python -m ifgan.reference`: the page of every option, as the schema and conf/ have it."""
