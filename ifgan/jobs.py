@@ -47,13 +47,14 @@ class Job:
     """One configuration, the svm node that answers it, and the directory for its results.
 
     ``evaluation`` is the node that says what edits along its boundary do, where that is asked for;
-    ``scorers`` say who scores the attribute and its conditions.
+    ``overrides`` is what was typed; ``scorers`` say who scores the attribute and its conditions.
     """
 
     config: Config
     target: Node
     folder: Path | None = None
     evaluation: Node | None = None
+    overrides: Sequence[str] = ()
     scorers: Mapping[str, Scorer] = field(default_factory=dict)
 
     @property
@@ -62,7 +63,9 @@ class Job:
         return (self.target,) if self.evaluation is None else (self.target, self.evaluation)
 
     @classmethod
-    def of(cls, config: Config, *, folder: Path | None = None) -> Job:
+    def of(
+        cls, config: Config, *, folder: Path | None = None, overrides: Sequence[str] = ()
+    ) -> Job:
         """Build and check a job; nothing is run.
 
         Raises
@@ -85,7 +88,7 @@ class Job:
         identities = identify(config, conditions)
         target = build(config, identities, conditions=conditions)
         evaluation = evaluation_node(config, identities, target)
-        return cls(config, target, folder, evaluation, identities.scorers)
+        return cls(config, target, folder, evaluation, [*overrides], identities.scorers)
 
 
 @dataclass(frozen=True)
