@@ -60,7 +60,7 @@ class Session:
             execute = executor(group[0].config.backend)
             store = Store(group[0].config.store)
             assert self.folder is not None, "Hydra made it before the first job"
-            work = Work(group, store, self.folder)
+            work = Work(group, store, self.folder, group[0].config.progress)
             self.started = True
             log.info("Store: %s", store.root)
             if len(group) > 1:
