@@ -203,6 +203,9 @@ def _classifier(config: Config, identities: Identities, faces: Output | File) ->
         image_size=chosen.image_size if isinstance(chosen, Python | CelebaResNet50) else None,
         present=chosen.present if isinstance(chosen, CelebaResNet50) else None,
     )
+    if isinstance(chosen, Framed):
+        framing = chosen.framing()
+        settings = dataclasses.replace(settings, filter=framing.filter, crop=framing.crop)
     return Node(
         "classifier", settings, {"faces": faces, **({"weights": weights} if weights else {})}
     )
