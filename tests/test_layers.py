@@ -28,6 +28,7 @@ LAYERS = (
         "ifgan.paths",
         "ifgan.files",
         "ifgan.header",
+        "ifgan.columns",
         "ifgan.locks",
         "ifgan.parallel",
         "ifgan.workers",
@@ -111,16 +112,21 @@ LAYERS = (
         "ifgan.identities",
         "ifgan.jobs",
         "ifgan.record",
+        "ifgan.run_index",
+        "ifgan.needs",
+        "ifgan.upkeep",
         "ifgan.compose",
         "ifgan.complaints",
         "ifgan.interface",
-        "ifgan.runs",
+        "ifgan.places",
+        "ifgan.comparison",
         "launchers",
     ),
     (
         "ifgan.attributes",
         "ifgan.benchmark",
         "ifgan.build_images",
+        "ifgan.compare",
         "ifgan.doctor",
         "ifgan.edit",
         "ifgan.edit_files",
@@ -129,6 +135,8 @@ LAYERS = (
         "ifgan.fetch",
         "ifgan.provision",
         "ifgan.reference",
+        "ifgan.runs",
+        "ifgan.store.__main__",
         "ifgan.__main__",
     ),
 )
@@ -164,6 +172,8 @@ TORCHLESS = (
     "ifgan.store",
     "ifgan.identities",
     "ifgan.attributes",
+    "ifgan.compare",
+    "ifgan.comparison.page",
 )
 
 
@@ -192,8 +202,9 @@ def _within(module: str, names: tuple[str, ...]) -> bool:
 
 
 def _layer(module: str) -> int:
-    [found] = [number for number, names in enumerate(LAYERS) if _within(module, names)]
-    return found
+    """That of the nearest name: a package may have its command elsewhere."""
+    named = {name: number for number, names in enumerate(LAYERS) for name in names}
+    return named[max((name for name in named if _within(module, (name,))), key=len)]
 
 
 MODULES = _modules()

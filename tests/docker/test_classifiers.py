@@ -49,7 +49,7 @@ def test_a_model_in_its_image_gives_the_scores_of_this_process(
         f"classifier={kind}",
         "classifier.image_size=64",
         "svm.c=0.001",
-        "svm.labels=otsu",
+        "svm.labels=quantiles",
         *options,
     )
     said = {}
