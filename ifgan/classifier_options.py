@@ -182,6 +182,11 @@ class Clip(TransformersModel):
         check_templates("classifier.templates", self.templates)
 
 
+def framing_of(chosen: Classifier) -> Framing:
+    """How a stored face becomes what a classifier takes; as it is for those that leave it open."""
+    return chosen.framing() if isinstance(chosen, Framed) else Framing()
+
+
 CLASSIFIERS: dict[str, type] = {
     "toyfaces": ToyfacesClassifier,
     "scores": ScoreFile,

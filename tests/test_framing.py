@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ifgan.artifacts import Scores
+from ifgan.compose import compose_config
 from ifgan.errors import UserError
 from ifgan.framing import FILTERS, Framing
-from ifgan.images import resize
+from ifgan.graph import Node, Output, build
+from ifgan.identities import identify
+from ifgan.images import from_uint8, resize, to_uint8
+from ifgan.runtime import Runtime
+from ifgan.specs import ClassifierSettings, settings_to_dict
+from ifgan.steps import classifier
+from ifgan.toyfaces import load_classifier
 
 _PILLOW = {
     "bicubic": Image.Resampling.BICUBIC,
@@ -77,6 +86,53 @@ def test_a_gpu_resizes_as_a_processor_does(name: str) -> None:
     for size in (224, 17, 300):
         there = resize(images.cuda(), size, filter=name).cpu()
         torch.testing.assert_close(there, resize(images, size, filter=name), rtol=0, atol=1e-4)
+
+
+def _node(*overrides: str) -> Node:
+    """The classifier's node of a configuration, with the sampler behind it."""
+    chosen = ("classifier=python", "classifier.function=brightness:of", "classifier.labels=[smile]")
+    config = compose_config([*chosen, *overrides])
+    fit = build(config, identify(config))
+    source = fit.inputs["scores"]
+    assert isinstance(source, Output)
+    return source.node
+
+
+def test_a_choice_enters_keys_and_none_leaves_them_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "brightness.py").write_text("def of(x):\n    return x.mean(dim=(1, 2, 3))\n")
+    monkeypatch.chdir(tmp_path)
+    plain = _node()
+    assert not {"filter", "crop"} & {*settings_to_dict(plain.settings)}
+    assert _node("classifier.filter=bicubic", "classifier.crop=1").key == plain.key
+    cropped = _node("classifier.crop=0.8", "classifier.filter=area")
+    told = settings_to_dict(cropped.settings)
+    assert told["filter"] == "area" and told["crop"] == pytest.approx([0.1, 0.1, 0.8, 0.8])
+    [faces] = [source for source in cropped.inputs.values() if isinstance(source, Output)]
+    assert settings_to_dict(faces.node.settings)["filter"] == "area"  # stored at its size by it
+    assert len({plain.key, cropped.key, _node("classifier.crop=0.8").key}) == 3
+
+
+def test_the_step_shows_the_box_and_records_it(tmp_path: Path) -> None:
+    pixels = to_uint8(_noise(3, 80))
+    faces = tmp_path / "faces"
+    (faces / "images").mkdir(parents=True)
+    np.save(faces / "seeds.npy", np.arange(3))
+    for seed, image in enumerate(pixels):
+        Image.fromarray(image).save(faces / "images" / f"{seed}.png")
+    settings = ClassifierSettings("toyfaces", "d", filter="lanczos", crop=[0.05, 0.0, 0.9, 0.9])
+    outputs = {name: tmp_path / name for name in ("scores", "thumbnails")}
+    for path in outputs.values():
+        path.mkdir()
+    runtime = Runtime(tmp_path, tmp_path / "blocks", device="cpu", batch_size=2)
+    classifier.run(settings, {"faces": faces}, outputs, runtime)
+    shown = resize(from_uint8(pixels[:, 4:76, :72]), 64, filter="lanczos")
+    expected = load_classifier("toyfaces").score(shown).numpy()
+    scores = Scores.read(outputs["scores"])
+    np.testing.assert_allclose(scores.scores, expected, rtol=1e-4, atol=1e-4)
+    assert scores.provenance["crop"] == [0.05, 0.0, 0.9, 0.9]
+    assert scores.provenance["filter"] == "lanczos"
 
 
 def test_nothing_that_was_not_asked_for_is_set() -> None:

@@ -19,7 +19,7 @@ from ifgan import classifiers, labels
 from ifgan.artifacts import Float32, ScoreColumn, Scores, write_shard
 from ifgan.blocks import Blocks, Span
 from ifgan.classifiers.base import Embeds
-from ifgan.classifiers.scores import read_scores, score
+from ifgan.classifiers.scores import all_columns, read_scores, score
 from ifgan.devices import resolve_all, using
 from ifgan.digest import digest
 from ifgan.faces import Faces, read_faces
@@ -44,9 +44,9 @@ def run(
     faces = read_faces(inputs["faces"])
     seeds = faces.seeds
     if settings.classifier == "scores":
-        assert settings.labels is not None
         table = read_scores(inputs["weights"])
-        scores_NA, columns = score(table, labels.from_text(settings.labels), seeds)
+        said = labels.from_text(settings.labels) if settings.labels else all_columns(table)
+        scores_NA, columns = score(table, said, seeds)
     else:
         scores_NA, columns = _score(settings, inputs, faces, runtime)
     told = settings_to_dict(settings)
