@@ -20,9 +20,9 @@ _PLAIN_EVERY = 10.0  # seconds between lines where there is no terminal
 
 
 class Reached(NamedTuple):
-    """How far a step is: ``count`` of ``total`` units."""
+    """How far a step is: ``done`` of ``total`` units."""
 
-    count: int
+    done: int
     total: int
     unit: str
 
@@ -99,7 +99,7 @@ def _telling(tell: Callable[[Reached], None], begin: Reached) -> Callable[[int],
 
     def advance(n: int) -> None:
         nonlocal reached
-        reached = reached._replace(count=reached.count + n)
+        reached = reached._replace(done=reached.done + n)
         tell(reached)
 
     return advance

@@ -278,21 +278,14 @@ class Config:
     edit: EditOptions = field(default_factory=EditOptions)
     evaluation: Evaluation = field(default_factory=Evaluation)
     backend: Any = MISSING
-<<<<<<< Updated upstream
     store: str = MISSING  # where finished work is kept, and found again by its key
     objective: str = "auroc"  # the metric that a job returns, for sweepers that tune
     publish: str | None = None  # where results go too: a path, gs://… or s3://…
     dry_run: bool = False  # write what would be submitted, contact nothing
-=======
-    store: str = MISSING
-    objective: str = "auroc"
-    publish: str | None = None  # a path, gs://… or s3://…
-    dry_run: bool = False
-    progress: str = "auto"  # how it is shown how far the graph is
+    progress: str = "auto"  # how far the graph is, told live, plain, quiet or as json; auto: by tty
 
     def __post_init__(self) -> None:
         one_of("progress", self.progress, PROGRESS)
->>>>>>> Stashed changes
 
 
 #: The groups whose choices have options of their own. conf/<group>/<choice>.yaml starts from

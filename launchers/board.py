@@ -52,16 +52,16 @@ class Task:
     def rate(self) -> float | None:
         """Units a second; None where nothing was done yet."""
         took = time.monotonic() - self.since
-        if self.reached is None or self.reached.count <= self.first or took <= 0:
+        if self.reached is None or self.reached.done <= self.first or took <= 0:
             return None
-        return (self.reached.count - self.first) / took
+        return (self.reached.done - self.first) / took
 
     @property
     def seconds_left(self) -> float | None:
         """Until it ends at this rate."""
         if self.reached is None or self.rate is None:
             return None
-        return (self.reached.total - self.reached.count) / self.rate
+        return (self.reached.total - self.reached.done) / self.rate
 
     def in_words(self) -> str:
         """What became of it, in a line."""
@@ -142,8 +142,8 @@ class Board:
             task = self.tasks[key]
             with self._lock:
                 before = task.reached
-                if before is None or before.unit != reached.unit or reached.count < before.count:
-                    task.first, task.since = reached.count, time.monotonic()
+                if before is None or before.unit != reached.unit or reached.done < before.done:
+                    task.first, task.since = reached.done, time.monotonic()
                 task.reached = reached
                 self.view.advanced(task)
 

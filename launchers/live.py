@@ -85,7 +85,7 @@ class Live:
         for handler in logging.getLogger().handlers:
             if type(handler) is logging.StreamHandler and handler.stream.isatty():
                 self._streams.append((handler, handler.stream))
-                handler.setStream(self._block)  # type: ignore[arg-type]
+                handler.setStream(self._block)
         self._drawing.start()
 
     def changed(self, task: Task) -> None:

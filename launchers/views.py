@@ -57,7 +57,7 @@ class Plain(Quiet):
         now, rate = time.monotonic(), task.rate
         told = self._told.setdefault(task.key, now)
         assert task.reached is not None
-        if rate and now - told >= _PLAIN_EVERY and task.reached.count < task.reached.total:
+        if rate and now - told >= _PLAIN_EVERY and task.reached.done < task.reached.total:
             self._told[task.key] = now
             log.info("%s", line(task.label, task.reached, rate))
 
