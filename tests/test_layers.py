@@ -37,6 +37,7 @@ LAYERS = (
         "ifgan.reach",
         "ifgan.specs",
         "ifgan.settings",
+        "ifgan.tracking_options",
         "ifgan.schema",
     ),
     (
@@ -146,7 +147,7 @@ ONLY_IN = {
     "onnxruntime": ("ifgan.onnx_session",),
     "transformers": ("ifgan.transformers_model",),
     "huggingface_hub": ("ifgan.model_source",),
-    "wandb": (),
+    "wandb": ("ifgan.tracking.writing",),
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),
 }
