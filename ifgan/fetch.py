@@ -16,6 +16,7 @@ from pathlib import Path
 from ifgan.errors import UserError, circumstance
 from ifgan.jobs import Result
 from ifgan.store import Store
+from ifgan.tracking import client
 from launchers import Outcome, remote
 from launchers.service import Run, Service, service_of
 from launchers.submission import Pipeline, Submission, submissions_of
@@ -94,13 +95,13 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
     errors = []
     sent = {key for pipeline in submission.pipelines for key in pipeline.tasks.values()}
     unsent = []
+    folders = []
     for job in submission.jobs:
         artifacts = store.find_key(job.key)
         evaluation = None if job.evaluation is None else store.find_key(job.evaluation)
         if artifacts is not None:
-            result = Result.collect(
-                artifacts, submission.path.parent / job.folder, evaluation=evaluation
-            )
+            folders.append(submission.path.parent / job.folder)
+            result = Result.collect(artifacts, folders[-1], evaluation=evaluation)
             lines = result.summary(
                 attribute=job.attribute, space=job.space, next_step="open the report"
             )
@@ -115,6 +116,7 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
             errors.append(f"{job.attribute}: {outcomes[job.key].error}")
         elif job.key not in sent:
             unsent.append(job.attribute)
+    client.log_finished(folders)
     return [*errors, *([_never_sent(unsent, submission, outcomes)] if unsent else [])]
 
 
