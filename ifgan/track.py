@@ -107,7 +107,7 @@ def track(places: Sequence[Path], options: Options) -> list[str]:
             (online if mode == "online" else offline).append(written)
     if online:
         limit = None if options.timeout is None else options.timeout + len(online) - 1
-        result = upload(online, seconds=limit)
+        result = upload(online, to=writing.server(), seconds=limit)
         offline += result.left
         why = result.reason or why
         if there := len(online) - len(result.left):

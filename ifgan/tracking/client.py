@@ -74,5 +74,6 @@ def _track(folders: Sequence[Path], timeout: float) -> None:
         else:
             log.info("%s", line)
     if code:
-        reason = (wrong or [f"it ended with code {code}"])[-1].removeprefix("error: ")
-        log.warning("%s; %s", reason if reason.startswith("W&B") else f"W&B: {reason}", again)
+        errors = [line.removeprefix("error: ") for line in wrong if line.startswith("error: ")]
+        reason = (errors or wrong or [f"it ended with code {code}"])[-1].removeprefix("W&B: ")
+        log.warning("W&B: %s; %s", reason, again)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+_TO_CONNECT = 3.0  # seconds
 _QUIETED = ("WANDB_SILENT", "WANDB_QUIET", "WANDB_MODE")
 
 
@@ -30,16 +34,37 @@ class Upload:
     address: str
 
 
-def upload(runs: Sequence[Path], *, seconds: float | None) -> Upload:
+def unreachable(address: str) -> str:
+    """Why nothing can be sent to a server; "" if it answers, or a proxy lies between.
+
+    Without this, W&B's client would try again until its time is up.
+    """
+    server = urlsplit(address)
+    port = server.port or (80 if server.scheme == "http" else 443)
+    if server.scheme in urllib.request.getproxies():
+        return ""
+    try:
+        socket.create_connection((server.hostname or "", port), timeout=_TO_CONNECT).close()
+    except OSError as error:
+        return f"{server.hostname} can't be reached ({error.strerror or error})"
+    return ""
+
+
+def upload(runs: Sequence[Path], *, to: str, seconds: float | None) -> Upload:
     """Upload offline runs, several at a time.
 
     Parameters
     ----------
     runs : their directories.
+    to : address of the server.
     seconds : after which it is given up; None: as long as W&B's own client tries.
     """
-    environment = {name: v for name, v in os.environ.items() if name not in _QUIETED}
-    late = f"W&B did not take it within {seconds:g} s" if seconds is not None else ""
+    if reason := unreachable(to):
+        return Upload(runs, reason, "")
+    # What it logs for itself would lie in the working directory.
+    own = {"WANDB_DIR": str(runs[0].parent.parent)}
+    environment = {n: value for n, value in os.environ.items() if n not in _QUIETED} | own
+    late = f"not taken within {seconds:g} s" if seconds is not None else ""
     # To a file: a pipe would be held open by what the process has started.
     with tempfile.TemporaryFile("w+") as output:
         try:

@@ -7,6 +7,7 @@ process and its machine nothing is recorded: no console, code, git, host, hardwa
 from __future__ import annotations
 
 import contextlib
+import errno
 import netrc
 import os
 import shutil
@@ -22,6 +23,7 @@ from ifgan.tracking.content import Artifact, Chart, Content, Histogram, Picture,
 #: Of a W&B agent or service around this process: ids are ours, and nothing is shared.
 _NOT_OURS = ("WANDB_SERVICE", "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_SWEEP_ID", "WANDB_LAUNCH")
 _PROJECT = "ifgan"
+_DATA_DIR = os.environ.get("WANDB_DATA_DIR")
 _OFFLINE = ("offline", "dryrun")
 
 
@@ -54,6 +56,11 @@ def mode_of(place: Place) -> tuple[str, str]:
     return "offline", "there is no API key; `wandb login` asks for one" if mode else ""
 
 
+def server() -> str:
+    """Address of the server that runs are uploaded to."""
+    return str(_environment().base_url)
+
+
 def write(content: Content, *, root: Path, place: Place) -> Path:
     """Write one offline run below ``root``/wandb; its directory.
 
@@ -69,7 +76,7 @@ def write(content: Content, *, root: Path, place: Place) -> Path:
     root = Path(os.environ.get("WANDB_DIR") or root)
     root.mkdir(parents=True, exist_ok=True)
     # Files of artifacts wait beside the run that they are of, until it is uploaded.
-    os.environ.setdefault("WANDB_DATA_DIR", str(root / "wandb"))
+    os.environ["WANDB_DATA_DIR"] = _DATA_DIR or str(root / "wandb")
     earlier = [*root.glob(f"wandb/offline-run-*-{content.id}")]
     try:
         run = wandb.init(
@@ -81,7 +88,7 @@ def write(content: Content, *, root: Path, place: Place) -> Path:
             name=content.name,
             group=content.group,
             job_type=content.job_type,
-            tags=[*content.tags, *(_environment().run_tags or ())],
+            tags=[*dict.fromkeys((*content.tags, *(_environment().run_tags or ())))],
             config=dict(content.config),
             reinit="create_new",
             settings=_settings(),
@@ -89,10 +96,15 @@ def write(content: Content, *, root: Path, place: Place) -> Path:
         _log(run, content)
         run.finish()
         written = Path(run.settings.sync_file)
-    except wandb.errors.Error as error:
-        raise UserError(f"W&B: can't write an offline run below {root} ({error}).") from error
-    if not written.is_file() or not written.stat().st_size:
-        raise UserError(f"W&B: can't write an offline run below {root}: {written.name} is empty.")
+        if not shutil.disk_usage(root).free:  # of which wandb's service says nothing
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except (wandb.errors.Error, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        for half in {*root.glob(f"wandb/offline-run-*-{content.id}")} - {*earlier}:
+            shutil.rmtree(half, ignore_errors=True)
+        reason = "the disk is full; free some space" if isinstance(error, OSError) else error
+        raise UserError(f"W&B: can't write an offline run below {root}: {reason}") from error
     for folder in earlier:
         if folder != written.parent:
             shutil.rmtree(folder, ignore_errors=True)
