@@ -87,6 +87,7 @@ LAYERS = (
         "ifgan.evidence",
         "ifgan.intervals",
         "ifgan.uncertainty",
+        "ifgan.score_quality",
         "ifgan.generators",
         "ifgan.classifiers",
         "ifgan.toyfaces",
@@ -106,6 +107,7 @@ LAYERS = (
     (
         "ifgan.convert",
         "ifgan.model_identities",
+        "ifgan.score_files",
         "ifgan.identities",
         "ifgan.jobs",
         "ifgan.record",
@@ -113,12 +115,14 @@ LAYERS = (
         "ifgan.complaints",
         "ifgan.interface",
         "ifgan.runs",
+        "ifgan.comparison",
         "launchers",
     ),
     (
         "ifgan.attributes",
         "ifgan.benchmark",
         "ifgan.build_images",
+        "ifgan.compare",
         "ifgan.doctor",
         "ifgan.edit",
         "ifgan.edit_files",
@@ -142,6 +146,7 @@ ONLY_IN = {
         "launchers.kubeflow_login",
     ),
     "boto3": ("ifgan.storage.s3",),
+    "pyarrow": ("ifgan.score_files",),
     "requests": ("ifgan.https", "ifgan.storage.gcs", "launchers.wire"),
     "triton": ("ifgan.generators.triton_kernels",),
     "onnxruntime": ("ifgan.onnx_session",),
@@ -161,6 +166,8 @@ TORCHLESS = (
     "ifgan.store",
     "ifgan.identities",
     "ifgan.attributes",
+    "ifgan.compare",
+    "ifgan.comparison.page",
 )
 
 
