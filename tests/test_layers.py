@@ -131,6 +131,8 @@ LAYERS = (
         "ifgan.fetch",
         "ifgan.provision",
         "ifgan.reference",
+        "ifgan.track",
+        "ifgan.tracking",
         "ifgan.__main__",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import shutil
@@ -127,16 +128,14 @@ def test_the_pictures_are_the_faces_of_the_pages(
             with Image.open(run.folder / "files" / shown["path"]) as picture:
                 assert picture.size == (64 * len(gallery.faces), 64) == (12 * 64, 64)
                 first = np.asarray(picture.convert("RGB"), dtype=float)[:, :64]
-            face = np.asarray(_opened(gallery.faces[0][0]), dtype=float)
-            assert abs(first - face).mean() < 4  # JPEG's part
+            other = [abs(first - _opened(face)).mean() for face, _ in gallery.faces]
+            assert other[0] < 0.3 * min(other[1:]), "but for what JPEG loses"
             assert gallery.faces[-1][1] in shown["caption"]
         assert run.summary["faces/edited"]["height"] == 128  # before, and after
 
 
-def _opened(face: bytes) -> Image.Image:
-    import io
-
-    return Image.open(io.BytesIO(face)).convert("RGB")
+def _opened(face: bytes) -> Any:
+    return np.asarray(Image.open(io.BytesIO(face)).convert("RGB"), dtype=float)
 
 
 def test_the_boundary_is_an_artifact_made_from_samples_and_scores(
@@ -180,8 +179,8 @@ def test_the_sweep_has_a_table_of_its_jobs_and_the_cosines_of_their_boundaries(
     for row in rows:
         assert row["auroc.low"] <= row["auroc"] <= row["auroc.high"]
         assert row["auroc"] == logged[row["id"]].summary["auroc"]
-    given = [(row["attribute"], row["given"]) for row in rows]
-    assert given == [("smile", "eyeglasses"), ("age", "eyeglasses")]
+    assert [row["boundary"] for row in rows] == ["smile | eyeglasses", "age | eyeglasses"]
+    assert [row["attribute"] for row in rows] == ["smile", "age"]
     matrix = np.array([row[1:] for row in summary.table("entanglement/W")["data"]])
     normals = np.concatenate([Boundary.load(jobs[row["id"]]).normal for row in rows])
     assert matrix == pytest.approx(normals @ normals.T, abs=1e-6)
@@ -229,7 +228,7 @@ def test_a_cached_run_is_logged_and_logging_twice_updates_one_run(
         assert [*server.runs] == [key]
         assert _state(server, key) == before
         assert len(server.seen("POST graphql")) > 20 and len(run.history) == 1
-        assert run.used == [*USED, *USED]
+        assert sorted(run.used) == sorted([*USED, *USED])
         assert run.made.count("boundary-smile-w:v0") == 2
     assert len([*folder.glob("wandb/offline-run-*")]) == 1, "the earlier one is replaced"
 

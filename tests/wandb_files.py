@@ -6,6 +6,7 @@ pieces, each with checksum, length and kind (whole, first, middle, last).
 
 from __future__ import annotations
 
+import importlib
 import json
 import struct
 from collections.abc import Iterator
@@ -20,8 +21,7 @@ _WHOLE, _LAST = 1, 4
 
 def records(file: Path) -> Iterator[Any]:
     """The protobuf records of a ``.wandb`` file."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
+    protobuf: Any = importlib.import_module("wandb.proto.wandb_internal_pb2")
     content = file.read_bytes()
     assert content.startswith(b":W&B")
     place, record = 7, b""
@@ -34,7 +34,7 @@ def records(file: Path) -> Iterator[Any]:
         record += content[place : place + length]
         place += length
         if kind in (_WHOLE, _LAST):
-            yield Record.FromString(record)
+            yield protobuf.Record.FromString(record)
             record = b""
 
 

@@ -105,7 +105,7 @@ class WandbServer(FaultServer):
         return {"createArtifactManifest": {"artifactManifest": {"id": "TQ==", "file": file}}}
 
     def on_CreateArtifactFiles(self, given: Mapping[str, Any]) -> Any:  # noqa: N802
-        nodes = [
+        nodes: list[Any] = [
             {
                 "node": {
                     "storagePath": None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import ifgan
+from ifgan.comparison.runs import Run, read_runs
 from ifgan.edit_summary import figure, title
 from ifgan.edit_table import Row
 from ifgan.files import as_json, read_json
@@ -38,14 +38,10 @@ class FinishedJob:
         """The content of ``metrics.json``."""
         return read_json(self.folder / "metrics.json")
 
-    @property
-    def numbers(self) -> dict[str, float]:
-        """Those of the metrics that are numbers."""
-        return {
-            name: value
-            for name, value in self.metrics.items()
-            if isinstance(value, int | float) and math.isfinite(value)
-        }
+    @functools.cached_property
+    def run(self) -> Run:
+        """What is compared of it: numbers and their intervals, those of edits among them."""
+        return read_runs([self.folder])[0]
 
     @property
     def attribute(self) -> str:
@@ -89,11 +85,10 @@ def content_of(job: FinishedJob, *, group: str | None, tags: Sequence[str]) -> C
         job_type=job.record.config["backend"]["kind"],
         tags=[*dict.fromkeys(tag[:64] for tag in (*own, *tags))],
         config={**public_config(job.record), "ifgan": ifgan.__version__},
-        metrics=job.numbers,
+        metrics=job.run.metrics,
         summary={
             "intervals": {
-                name: {"low": low, "high": high}
-                for name, (low, high) in job.metrics["intervals"].items()
+                name: {"low": low, "high": high} for name, (low, high) in job.run.intervals.items()
             },
             "warnings": public_values(job.metrics["warnings"]),
             "finished": job.record.at,
@@ -217,7 +212,7 @@ def _boundary(folder: Path, key: str, job: FinishedJob | None = None) -> Artifac
         _named(f"boundary-{attribute}-{space}"),
         "boundary",
         files,
-        {**metadata, **(job.numbers if job else {})},
+        {**metadata, **(job.run.metrics if job else {})},
         [key[:12]],
     )
 

@@ -6,12 +6,17 @@ boundary, and a job that is added later changes one run only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ifgan.boundary import Boundary
+from ifgan.boundary import Float64
+from ifgan.comparison.cosines import cosines
+from ifgan.comparison.runs import Run, read_runs
+from ifgan.comparison.settings import as_text, folded
+from ifgan.comparison.table import columns_of
 from ifgan.digest import digest
+from ifgan.report.matrix import draw_matrix
 from ifgan.tracking.content import Content, Picture, Table
 from ifgan.tracking.jobs import FinishedJob
 
@@ -28,71 +33,64 @@ def content_of_sweep(
     jobs : the finished ones, at least one.
     keys : of all its jobs, finished or not: what the run's id is made of.
     """
-    matrices = _matrices(jobs)
+    runs = read_runs([job.folder for job in jobs])
+    ids = [job.run_id for job in jobs]
     return Content(
         id=digest("sweep", sorted(keys)),
         name=f"{group or 'sweep'} · summary",
         group=group,
         job_type="summary",
         tags=["summary", *tags],
-        config={"jobs": [job.run_id for job in jobs]},
+        config={"jobs": ids},
         metrics={"jobs": len(jobs)},
-        shown={
-            "runs": _table(jobs),
-            **{f"entanglement/{name}": table for name, (table, _) in matrices.items()},
-            **{f"entanglement/{name}_picture": picture for name, (_, picture) in matrices.items()},
-        },
+        shown={"runs": _table(runs, ids), **dict(_matrices(runs))},
     )
 
 
-def _table(jobs: Sequence[FinishedJob]) -> Table:
-    """One row a job: what it was, every number, and the ends of the intervals that there are."""
-    known = dict.fromkeys(name for job in jobs for name in job.numbers)
+def _table(runs: Sequence[Run], ids: Sequence[str]) -> Table:
+    """One row a job: what differs, every number, and the ends of the intervals that there are."""
+    known = dict.fromkeys(name for run in runs for name in run.metrics)
     names = [*(name for name in _FIRST if name in known), *(n for n in known if n not in _FIRST)]
-    bounded = {name for job in jobs for name in job.metrics["intervals"]}
-    columns = ["run", "id", "attribute", "given", "space"]
+    bounded = {name for run in runs for name in run.intervals}
+    settings = folded(columns_of(runs))
+    columns = ["run", "id", "attribute", "boundary", *(column.name for column in settings)]
     for name in names:
         columns += [name, f"{name}.low", f"{name}.high"] if name in bounded else [name]
     rows = []
-    for job in jobs:
-        given = ", ".join(job.record.config["svm"]["conditions"])
-        row: list[str | float | None] = [job.title, job.run_id, job.attribute, given, job.space]
+    for number, run in enumerate(runs):
+        given = [as_text(column.values[number]) for column in settings]
+        named = (run.name, ids[number], run.attribute, run.title)
+        row: list[str | float | None] = [*named, *given]
         for name in names:
-            row.append(job.numbers.get(name))
+            row.append(run.metrics.get(name))
             if name in bounded:
-                row += job.metrics["intervals"].get(name, (None, None))
+                row += run.intervals.get(name, (None, None))
         rows.append(row)
     return Table(columns, rows)
 
 
-def _matrices(jobs: Sequence[FinishedJob]) -> dict[str, tuple[Table, Picture]]:
-    """Cosines of the boundaries' normals, by space where they can be compared at all."""
-    groups: dict[tuple[str, str, int], list[tuple[FinishedJob, Boundary]]] = {}
-    for job in jobs:
-        boundary = Boundary.load(job.folder)
-        generator = str(boundary.provenance.get("generator", {}).get("generator_digest", ""))
-        alike = (boundary.space, generator, boundary.normal.shape[1])
-        groups.setdefault(alike, []).append((job, boundary))
-    found = {}
-    for number, ((space, *_), members) in enumerate(groups.items()):
-        name = space.upper() if space.upper() not in found else f"{space.upper()}-{number}"
-        found[name] = _matrix(space, members)
-    return found
+def _matrices(runs: Sequence[Run]) -> Iterator[tuple[str, Table | Picture]]:
+    """Cosines of the boundaries where they can be compared at all, by their space."""
+    taken: set[str] = set()
+    for number, found in enumerate(cosines(runs)):
+        space = found.title.partition(" ")[0]
+        name = f"entanglement/{space}" if space not in taken else f"entanglement/{space}-{number}"
+        taken.add(space)
+        members = [runs[member] for member in found.members]
+        labels = [run.title for run in members]
+        if len({*labels}) < len(labels):
+            labels = [f"{run.title} ({run.name})" for run in members]
+        title = f"Cosines of boundaries in {found.title}"
+        caption = "Of each boundary's normal with each: 0 where attributes are independent"
+        yield name, _matrix(labels, found.raw)
+        yield f"{name}_picture", Picture(draw_matrix(labels, found.raw, title=title), caption)
+        if found.population is not found.raw:
+            yield f"{name}_distances", _matrix(labels, found.population)
 
 
-def _matrix(space: str, members: Sequence[tuple[FinishedJob, Boundary]]) -> tuple[Table, Picture]:
-    from ifgan.report.matrix import draw_matrix
-
-    normals_KD = np.concatenate([boundary.normal for _, boundary in members]).astype(np.float64)
-    cosines_KK = np.clip(normals_KD @ normals_KD.T, -1.0, 1.0)
-    names = [job.title.rpartition(" ")[0] for job, _ in members]
-    if len({*names}) < len(names):
-        names = [
-            f"{name} ({job.folder.name})" for name, (job, _) in zip(names, members, strict=True)
-        ]
+def _matrix(labels: Sequence[str], values_KK: Float64) -> Table:
     rows: list[list[str | float | None]] = [
-        [name, *map(float, row)] for name, row in zip(names, cosines_KK, strict=True)
+        [label, *(float(value) if np.isfinite(value) else None for value in row)]
+        for label, row in zip(labels, values_KK, strict=True)
     ]
-    picture = draw_matrix(names, cosines_KK, title=f"Cosines of boundaries in {space.upper()}")
-    caption = "Cosine of each boundary's normal with each: 0 where attributes are independent"
-    return Table(["boundary", *names], rows), Picture(picture, caption)
+    return Table(["boundary", *labels], rows)
