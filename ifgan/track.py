@@ -18,7 +18,7 @@ from typing import Any
 from ifgan.errors import UserError
 from ifgan.options import command, parse
 from ifgan.ranges import in_range
-from ifgan.record import Record, run_folders
+from ifgan.record import DONE, FAILED, Record, run_folders
 from ifgan.tracking import writing
 from ifgan.tracking.content import Content
 from ifgan.tracking.jobs import FinishedJob, content_of
@@ -138,14 +138,15 @@ def _finished(places: Iterable[Path]) -> tuple[list[FinishedJob], list[str]]:
     others = []
     for folder in run_folders(places):
         record = Record.read(folder)
-        # A failed evaluation leaves a result; a failed fit, what an earlier run left there.
-        is_there = not record.error or (Path(record.store) / record.key).is_dir()
+        # A failed evaluation leaves a result; anything else, what an earlier run left there.
+        fitted = record.state == FAILED and (Path(record.store) / record.key).is_dir()
+        is_there = record.state == DONE or fitted
         if is_there and (folder / "metrics.json").is_file():
             job = FinishedJob(folder, record)
             found.pop(job.run_id, None)
             found[job.run_id] = job
         else:
-            others.append(f"{folder}: {record.error or 'it has not ended'}")
+            others.append(f"{folder}: {record.error or record.state}")
     if not found:
         raise UserError(f"W&B: none of these runs has a result. {others[0]}")
     return [*found.values()], [f"warning: not logged, without a result: {each}" for each in others]

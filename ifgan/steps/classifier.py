@@ -5,7 +5,6 @@ Shape legend: N faces, A attributes, H pixels a side.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import io
 import itertools
@@ -31,6 +30,7 @@ from ifgan.errors import UserError
 from ifgan.faces import Faces, read_faces
 from ifgan.images import decode, from_uint8, resize
 from ifgan.runtime import Runtime
+from ifgan.settings import of_blocks
 from ifgan.specs import STEPS, ClassifierSettings, settings_to_dict
 from ifgan.steps.abreast import work_abreast
 from ifgan.steps.shown import shown
@@ -75,15 +75,17 @@ def _score(
     devices = resolve_all(runtime.device)
     device = devices[0]
     spec = STEPS["classifier"]
+    common = of_blocks(spec.name, settings_to_dict(settings))
     family = digest(
         spec.name,
         spec.revision,
-        settings_to_dict(dataclasses.replace(settings, prompts=None)),  # of what blocks keep
+        common,
         faces.family,
         classifiers.engine(settings, device=device),
     )
     blocks = Blocks(runtime.blocks / family)
     with using(device), blocks.lock():
+        blocks.describe(spec.name, common, faces=faces.family)
         if len(devices) > 1:
             work = functools.partial(
                 _score_elsewhere,
