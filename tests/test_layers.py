@@ -16,6 +16,7 @@ LAYERS = (
     (
         "ifgan.errors",
         "ifgan.ranges",
+        "ifgan.framing",
         "ifgan.preprocessing",
         "ifgan.labels",
         "ifgan.prompts",
