@@ -27,6 +27,7 @@ LAYERS = (
         "ifgan.paths",
         "ifgan.files",
         "ifgan.header",
+        "ifgan.columns",
         "ifgan.locks",
         "ifgan.parallel",
         "ifgan.workers",
@@ -86,6 +87,7 @@ LAYERS = (
         "ifgan.evidence",
         "ifgan.intervals",
         "ifgan.uncertainty",
+        "ifgan.score_quality",
         "ifgan.generators",
         "ifgan.classifiers",
         "ifgan.toyfaces",
@@ -105,19 +107,25 @@ LAYERS = (
     (
         "ifgan.convert",
         "ifgan.model_identities",
+        "ifgan.score_files",
         "ifgan.identities",
         "ifgan.jobs",
         "ifgan.record",
+        "ifgan.run_index",
+        "ifgan.needs",
+        "ifgan.upkeep",
         "ifgan.compose",
         "ifgan.complaints",
         "ifgan.interface",
-        "ifgan.runs",
+        "ifgan.places",
+        "ifgan.comparison",
         "launchers",
     ),
     (
         "ifgan.attributes",
         "ifgan.benchmark",
         "ifgan.build_images",
+        "ifgan.compare",
         "ifgan.doctor",
         "ifgan.edit",
         "ifgan.edit_files",
@@ -126,6 +134,8 @@ LAYERS = (
         "ifgan.fetch",
         "ifgan.provision",
         "ifgan.reference",
+        "ifgan.runs",
+        "ifgan.store.__main__",
         "ifgan.__main__",
     ),
 )
@@ -141,6 +151,7 @@ ONLY_IN = {
         "launchers.kubeflow_login",
     ),
     "boto3": ("ifgan.storage.s3",),
+    "pyarrow": ("ifgan.score_files",),
     "requests": ("ifgan.https", "ifgan.storage.gcs", "launchers.wire"),
     "triton": ("ifgan.generators.triton_kernels",),
     "onnxruntime": ("ifgan.onnx_session",),
@@ -160,6 +171,8 @@ TORCHLESS = (
     "ifgan.store",
     "ifgan.identities",
     "ifgan.attributes",
+    "ifgan.compare",
+    "ifgan.comparison.page",
 )
 
 
@@ -188,8 +201,9 @@ def _within(module: str, names: tuple[str, ...]) -> bool:
 
 
 def _layer(module: str) -> int:
-    [found] = [number for number, names in enumerate(LAYERS) if _within(module, names)]
-    return found
+    """That of the nearest name: a package may have its command elsewhere."""
+    named = {name: number for number, names in enumerate(LAYERS) for name in names}
+    return named[max((name for name in named if _within(module, (name,))), key=len)]
 
 
 MODULES = _modules()

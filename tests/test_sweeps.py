@@ -11,6 +11,8 @@ import pytest
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from ifgan import upkeep
+from ifgan.run_index import RunIndex
 from tests import artifact_bytes
 from tests.conftest import Shell
 
@@ -58,6 +60,15 @@ def swept(shared_shell: Shell) -> Shell:
 def test_faces_are_rendered_and_scored_once(swept: Shell) -> None:
     steps = artifact_bytes.steps_of(swept.store)
     assert steps == ["classifier", "sampler", "svm", "svm", "svm", "svm"]
+
+
+def test_the_store_knows_what_the_jobs_need(swept: Shell) -> None:
+    """Nodes and blocks alike: what was made for them is told to be theirs."""
+    assert upkeep.prune(swept.store)[-1] == "All of it is needed."
+    found = {run.folder: run for run in RunIndex(swept.store).runs()}
+    assert {*found} == {*swept.run_dirs()} and {run.state for run in found.values()} == {"done"}
+    typed = [run.record.overrides for run in found.values()]
+    assert sorted(line[0] for line in typed) == ["attribute=age"] * 2 + ["attribute=smile"] * 2
 
 
 def test_every_job_has_its_directory_log_and_result(swept: Shell) -> None:
@@ -125,6 +136,9 @@ def test_a_failing_job_does_not_lose_the_others(shell: Shell) -> None:
     assert "Traceback" not in failed.stderr
     found = sorted(path.parent.name for path in shell.folder.glob("multirun/*/*/*/boundary.npy"))
     assert found == ["pose-2", "smile-0"]
+    [page] = shell.folder.glob("multirun/*/*/compare.html")  # of all, with what went wrong
+    told = page.read_text()
+    assert "Got 10 on the smaller one" in told and "smile-0/report.html" in told
 
 
 def test_an_experiment_without_m_warns_that_one_job_runs(swept: Shell) -> None:

@@ -5,7 +5,6 @@ Shape legend: N faces, A attributes, H pixels a side.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import io
 import itertools
@@ -20,17 +19,18 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ifgan import classifiers
+from ifgan import classifiers, labels
 from ifgan.artifacts import Float32, ScoreColumn, Scores, write_shard
 from ifgan.blocks import Blocks, Span
 from ifgan.classifiers.base import Classifier, Embeds
-from ifgan.classifiers.scores import read_scores
+from ifgan.classifiers.scores import read_scores, score
 from ifgan.devices import resolve_all, using
 from ifgan.digest import digest
 from ifgan.errors import UserError
 from ifgan.faces import Faces, read_faces
 from ifgan.images import decode, from_uint8, resize
 from ifgan.runtime import Runtime
+from ifgan.settings import of_blocks
 from ifgan.specs import STEPS, ClassifierSettings, settings_to_dict
 from ifgan.steps.abreast import work_abreast
 from ifgan.steps.shown import shown
@@ -49,9 +49,9 @@ def run(
     faces = read_faces(inputs["faces"])
     seeds = faces.seeds
     if settings.classifier == "scores":
+        assert settings.labels is not None
         table = read_scores(inputs["weights"])
-        scores_NA = table.aligned(seeds)
-        columns = tuple(ScoreColumn(name, "logit", "", None) for name in table.names)
+        scores_NA, columns = score(table, labels.from_text(settings.labels), seeds)
     else:
         scores_NA, columns = _score(settings, inputs, faces, runtime)
     provenance = {
@@ -75,15 +75,17 @@ def _score(
     devices = resolve_all(runtime.device)
     device = devices[0]
     spec = STEPS["classifier"]
+    common = of_blocks(spec.name, settings_to_dict(settings))
     family = digest(
         spec.name,
         spec.revision,
-        settings_to_dict(dataclasses.replace(settings, prompts=None)),  # of what blocks keep
+        common,
         faces.family,
         classifiers.engine(settings, device=device),
     )
     blocks = Blocks(runtime.blocks / family)
     with using(device), blocks.lock():
+        blocks.describe(spec.name, common, faces=faces.family)
         if len(devices) > 1:
             work = functools.partial(
                 _score_elsewhere,
