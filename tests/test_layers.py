@@ -16,6 +16,7 @@ LAYERS = (
     (
         "ifgan.errors",
         "ifgan.ranges",
+        "ifgan.framing",
         "ifgan.preprocessing",
         "ifgan.labels",
         "ifgan.prompts",
@@ -38,6 +39,7 @@ LAYERS = (
         "ifgan.reach",
         "ifgan.specs",
         "ifgan.settings",
+        "ifgan.tracking_options",
         "ifgan.schema",
     ),
     (
@@ -134,6 +136,8 @@ LAYERS = (
         "ifgan.fetch",
         "ifgan.provision",
         "ifgan.reference",
+        "ifgan.track",
+        "ifgan.tracking",
         "ifgan.runs",
         "ifgan.store.__main__",
         "ifgan.__main__",
@@ -157,7 +161,7 @@ ONLY_IN = {
     "onnxruntime": ("ifgan.onnx_session",),
     "transformers": ("ifgan.transformers_model",),
     "huggingface_hub": ("ifgan.model_source",),
-    "wandb": (),
+    "wandb": ("ifgan.tracking.writing",),
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),
 }
