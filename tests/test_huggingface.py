@@ -241,7 +241,7 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"classifier.path can't be read by transformers") as error:
         load_model(folder, kind="huggingface", auto="AutoModelForImageClassification")
     assert "\n" not in str(error.value)
-    assert find(str(folder), revision=None, extra=(), offline=True) == folder
+    assert find(str(folder), revision=None, extra=(), cache=folder, offline=True) == folder
 
 
 def tried(folder: Path, *labels: Label) -> None:
