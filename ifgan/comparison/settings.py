@@ -14,6 +14,8 @@ from typing import Any
 
 #: Where results lie and what comes of them later: no part of what a run is.
 _ASIDE = ("tracking", "store", "publish", "objective", "dry_run")
+#: What the name of an attribute and its conditions tells already, as a kind.
+_TOLD = ("attribute.", "svm.conditions")
 
 
 @dataclass(frozen=True)
