@@ -124,6 +124,7 @@ LAYERS = (
         "ifgan.edit_options",
         "ifgan.evaluate",
         "ifgan.fetch",
+        "ifgan.overview",
         "ifgan.provision",
         "ifgan.reference",
         "ifgan.__main__",
