@@ -169,7 +169,10 @@ def read_truth(folder: Path) -> KnownTruth | None:
 
 @dataclass(frozen=True)
 class ScoreColumn:
-    """What one column of the scores means; see ``classifiers.base.Column``."""
+    """What one column of the scores means; see ``classifiers.base.Column``.
+
+    ``kind`` may also be "score": of a score file that does not say what its numbers are.
+    """
 
     name: str
     kind: str

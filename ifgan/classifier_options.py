@@ -7,10 +7,10 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from ifgan.labels import Label, labels_of
+from ifgan.labels import OUTPUTS, Label, labels_of
 from ifgan.preprocessing import Preprocessing, check_sha256
 from ifgan.prompts import check_templates
-from ifgan.ranges import in_range, matches
+from ifgan.ranges import in_range, matches, one_of
 
 
 @dataclass
@@ -31,11 +31,18 @@ class ToyfacesClassifier(Classifier):
 
 @dataclass
 class ScoreFile(Classifier):
-    """Scores made elsewhere: a CSV or ``.npz`` file with a seed for every row."""
+    """Scores made elsewhere, human labels included, aligned by seed (docs/classifiers.md)."""
 
     kind: str = "scores"
     image_size: int = 256  # pixels a side of the stored faces, for pages
-    path: str = MISSING  # a CSV file (seed,smile,…) or an .npz file (seeds, smile, …)
+    path: str = MISSING  # .csv, .npz, .npy or .parquet; local, https://…, gs://… or s3://…
+    labels: Any = None  # {ATTRIBUTE: COLUMN} or [COLUMN, …]; null: all columns by their names
+    outputs: str | None = None  # logits, probabilities, softmax, values; null: of any scale
+    unit: str = ""  # of values: years, degrees, …
+
+    def __post_init__(self) -> None:
+        if self.outputs is not None:
+            one_of("classifier.outputs", self.outputs, OUTPUTS)
 
 
 @dataclass

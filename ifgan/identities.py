@@ -39,7 +39,8 @@ def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities
     generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
     if generator_file is not None:
         _check_label(config.generator, generator_file)
-    settings, (classifier, classifier_file, columns) = _classifier(config, conditions)
+    existing = _existing(config.sampler.uri, config) if config.sampler.uri else None
+    settings, (classifier, classifier_file, columns) = _classifier(config, conditions, existing)
     judge, judged = _judge(config)
     return Identities(
         generator_digest=generator,
@@ -51,7 +52,7 @@ def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities
         judge_digest=judge,
         judged=judged,
         measured=measured(config) if config.evaluation.kind != "none" else {},
-        existing=_existing(config.sampler.uri, config) if config.sampler.uri else None,
+        existing=existing,
     )
 
 
@@ -76,7 +77,7 @@ def generator_weights(config: Config) -> tuple[str, File | None]:
     """
     generator: Toyfaces | Checkpoint = config.generator
     if isinstance(generator, Toyfaces):
-        from ifgan.toyfaces.generator import REVISION
+        from ifgan.toyfaces.factors import REVISION
 
         return f"toyfaces-{REVISION}-{generator.resolution}", None
     file = _fetched("generator.path", generator.path, generator.sha256, config)
@@ -111,10 +112,20 @@ Weights = tuple[str, File | None, tuple[str, ...]]  # digest, file, what is scor
 
 
 def _classifier(
-    config: Config, conditions: Sequence[Attribute]
+    config: Config, conditions: Sequence[Attribute], existing: tuple[File, File] | None
 ) -> tuple[ClassifierSettings | None, Weights]:
     """Settings, where only the model says them, and weights."""
     chosen = config.classifier
+    if isinstance(chosen, ScoreFile):
+        from ifgan.score_files import run_seeds, score_file
+
+        settings, file, columns = score_file(
+            chosen,
+            _fetched("classifier.path", chosen.path, None, config),
+            run_seeds(config.sampler, existing),
+            store=_store(config),
+        )
+        return settings, (file.sha256, file, columns)
     if isinstance(chosen, HuggingFace):
         from ifgan import model_identities
 
@@ -152,11 +163,6 @@ def _classifier_weights(config: Config) -> Weights:
         return file.sha256, file, ATTRIBUTES
     if isinstance(classifier, Python):
         return _function(classifier, config)
-    if isinstance(classifier, ScoreFile):
-        from ifgan.classifiers.scores import read_names
-
-        file = _file("classifier.path", classifier.path)
-        return file.sha256, file, read_names(Path(file.path))
     digest, columns = _shipped(getattr(classifier, "kind", ""))
     return digest, None, columns
 

@@ -37,7 +37,7 @@ def column_of(settings: SvmSettings, scores: Scores) -> tuple[ScoreColumn, Float
         return column, score_N
     others = [_one(scores, name) for name in settings.rest]
     for one, _ in [(column, score_N), *others]:
-        if one.kind != "logit":
+        if one.kind == "value":
             raise UserError(
                 f"attribute.rest must name logits of one softmax. Got '{one.name}', a value in "
                 f"{one.unit or 'a unit of its own'}. Leave it out."

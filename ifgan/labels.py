@@ -83,6 +83,24 @@ def check_columns(option: str, labels: Sequence[Label], columns: int, of: str) -
             )
 
 
+def numbered(option: str, given: Any, names: Sequence[str], of: str) -> Any:
+    """What a label says of a column, with the column's number in place of its name.
+
+    Parameters
+    ----------
+    given : a name, a number, or a mapping with ``column``.
+    names : of the columns, in their order.
+    of : who has them, in words: "the model has no class".
+    """
+    if isinstance(given, Mapping) and "column" in given:
+        return {**given, "column": numbered(option, given["column"], names, of)}
+    if not isinstance(given, str):
+        return given
+    if [*names].count(given) != 1:
+        raise UserError(f"{option}: {of} '{given}'. {choices(names, given)}")
+    return names.index(given)
+
+
 def as_text(labels: Sequence[Label]) -> str:
     """One line of JSON, which a console shows whole."""
     return json.dumps([astuple(label) for label in labels])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ifgan.errors import UserError, choices
-from ifgan.labels import Label, check_columns, labels_of
+from ifgan.errors import UserError
+from ifgan.labels import Label, check_columns, labels_of, numbered
 
 _OPTION = "classifier.labels"
 _OUTPUTS = {
@@ -56,7 +56,10 @@ def model_labels(
     if given is None:
         given = names
     elif isinstance(given, Mapping):
-        given = {name: _numbered(f"{_OPTION}.{name}", of, names) for name, of in given.items()}
+        given = {
+            name: numbered(f"{_OPTION}.{name}", of, names, "the model has no class")
+            for name, of in given.items()
+        }
     labels = labels_of(_OPTION, given, outputs=outputs, unit=unit)
     check_columns(_OPTION, labels, len(names), "the model")
     for label in labels:
@@ -66,14 +69,3 @@ def model_labels(
                 "Got one. Set outputs=logits, probabilities or values."
             )
     return labels
-
-
-def _numbered(option: str, given: Any, names: list[str]) -> Any:
-    """A class by its number."""
-    if isinstance(given, Mapping) and "column" in given:
-        return {**given, "column": _numbered(option, given["column"], names)}
-    if not isinstance(given, str):
-        return given
-    if names.count(given) != 1:
-        raise UserError(f"{option}: the model has no class '{given}'. {choices(names, given)}")
-    return names.index(given)

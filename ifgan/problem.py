@@ -46,6 +46,7 @@ class Problem:
     threshold : score above which a face counts as positive.
     num_unscored : samples that were dropped for want of a score.
     truths : (D,) unit vectors, the true directions of all attributes that the generator knows.
+    factors : (N,) what is true of the attribute in each face; None where that is not known.
     centre : (D,) w_avg of the generator.
     latents_provenance, scores_provenance : where the inputs come from.
     """
@@ -62,6 +63,7 @@ class Problem:
     threshold: float
     num_unscored: int
     truths: Mapping[str, Float64]
+    factors: Float64 | None
     centre: Float32
     warnings: tuple[str, ...]
     latents_provenance: Mapping[str, Any]
@@ -109,7 +111,8 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
     threshold = labelling.threshold_of(settings, column, scores_N)
     rng = np.random.RandomState(settings.seed)
     targets_N, groups = labelling.labels(settings, scores_N, threshold)
-    train, validation = _split(settings, groups, rng)
+    unscored = len(latents.seeds) - len(scored)
+    train, validation = _split(settings, groups, rng, unscored=unscored)
     fitted, rows = in_space(settings, latents, scored)
     return Problem(
         column=column,
@@ -122,12 +125,13 @@ def read(settings: SvmSettings, latents_dir: Path, scores_dir: Path) -> Problem:
         train=train,
         validation=validation,
         threshold=threshold,
-        num_unscored=len(latents.seeds) - len(scored),
+        num_unscored=unscored,
         truths=_truths(settings, latents),
+        factors=_factors(settings, latents, scored),
         centre=latents.w_avg,
         warnings=(
             *(str(warning) for warning in latents.provenance.get("warnings", ())),
-            *_warnings(settings, scores_N > threshold),
+            *_warnings(settings, scores_N > threshold, unscored),
         ),
         latents_provenance=latents.provenance,
         scores_provenance=scores.provenance,
@@ -141,18 +145,32 @@ def _truths(settings: SvmSettings, latents: Latents) -> dict[str, Float64]:
     return dict(zip(latents.truth.names, latents.truth.directions[settings.space], strict=True))
 
 
+def _factors(settings: SvmSettings, latents: Latents, rows: Rows) -> Float64 | None:
+    """What is true of the attribute in the faces of some rows."""
+    if latents.truth is None or settings.attribute not in latents.truth.names:
+        return None
+    column = latents.truth.names.index(settings.attribute)
+    factors: Float64 = latents.truth.factors[rows, column].astype(np.float64)
+    return factors
+
+
 def searches_c(settings: SvmSettings) -> bool:
     """Whether C is chosen by cross-validation; a fit in S has none."""
     return settings.c is None and settings.space != "s"
 
 
 def _split(
-    settings: SvmSettings, groups: tuple[Rows, Rows], rng: np.random.RandomState
+    settings: SvmSettings,
+    groups: tuple[Rows, Rows],
+    rng: np.random.RandomState,
+    *,
+    unscored: int,
 ) -> tuple[Rows, Rows]:
     """Each class shuffled, then cut at ``split_ratio``."""
     # Cross-validation needs every fold to hold both classes, on either side of the cut.
     needed = 2 * settings.folds if searches_c(settings) else 2
     smaller = min(groups, key=len)
+    more = f" Or give scores to more of the {unscored:,} faces that have none." if unscored else ""
     train, validation = [], []
     for rows in groups:
         cut = int(len(rows) * settings.split_ratio)
@@ -161,7 +179,7 @@ def _split(
                 f"svm.method={settings.method} needs at least "
                 f"{max(needed, int(np.ceil(needed / settings.split_ratio)))} faces on either side "
                 f"of attribute '{settings.attribute}'. Got {len(smaller)} on the smaller one. "
-                f"{labelling.remedy(settings)}"
+                f"{labelling.remedy(settings)}{more}"
             )
         shuffled = rng.permutation(rows)
         train.append(shuffled[:cut])
@@ -169,10 +187,17 @@ def _split(
     return np.concatenate(train), np.concatenate(validation)
 
 
-def _warnings(settings: SvmSettings, positive_N: NDArray[np.bool_]) -> tuple[str, ...]:
+def _warnings(
+    settings: SvmSettings, positive_N: NDArray[np.bool_], unscored: int
+) -> tuple[str, ...]:
     count = len(positive_N)
     rarer = int(min(positive_N.sum(), count - positive_N.sum()))
     warnings = []
+    if unscored:
+        warnings.append(
+            f"{unscored:,} of {count + unscored:,} faces have no score of '{settings.attribute}' "
+            "and are left out"
+        )
     if 0 < rarer < _ENOUGH:
         more = int(np.ceil(count * (_ENOUGH / rarer - 1)))
         warnings.append(

@@ -216,7 +216,7 @@ STEPS: Mapping[str, StepSpec] = {
         ),
         StepSpec(
             name="svm",
-            revision=2,
+            revision=3,
             settings=SvmSettings,
             inputs={"latents": "Dataset", "scores": "Dataset", "thumbnails": "Dataset"},
             optional_inputs={},

@@ -28,34 +28,22 @@ def run_each(
     ----------
     imports : modules that are imported before; none of them may be what a test asks about.
     """
-    named = {("ifgan", *arguments): arguments for arguments in commands}
-    ended = run_modules(shell, named, imports=imports)
-    return {arguments: ended[command] for command, arguments in named.items()}
-
-
-def run_modules(
-    shell: Shell, commands: Iterable[Command], *, imports: Command
-) -> dict[Command, CompletedProcess[str]]:
-    """The same of ``python -m MODULE``: each command is a module and its arguments."""
     given = [*dict.fromkeys(commands)]
-    shell.folder.mkdir(parents=True, exist_ok=True)
-    process = shell.popen(json.dumps([given, imports]), module="tests.forked")
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err
+    ended = json.loads(shell.ok(json.dumps([given, imports]), module="tests.forked").stdout)
     return {
-        command: CompletedProcess(command[1:], code, said, complained)
-        for command, (code, said, complained) in zip(given, json.loads(out), strict=True)
+        arguments: CompletedProcess(arguments, code, out, err)
+        for arguments, (code, out, err) in zip(given, ended, strict=True)
     }
 
 
-def _run(module: str, *arguments: str) -> tuple[int, str, str]:
+def _run(arguments: list[str]) -> tuple[int, str, str]:
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         child = os.fork()
         if child == 0:
             os.dup2(out.fileno(), 1)
             os.dup2(err.fileno(), 2)
-            sys.argv = [module, *arguments]
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
+            sys.argv = ["ifgan", *arguments]
+            runpy.run_module("ifgan", run_name="__main__", alter_sys=True)
             sys.exit(0)
         _, status = os.waitpid(child, 0)
         said = [(file.seek(0), file.read())[1] for file in (out, err)]
@@ -66,4 +54,4 @@ if __name__ == "__main__":
     commands, imports = json.loads(sys.argv[1])
     for module in imports:
         importlib.import_module(module)
-    sys.stdout.write(json.dumps([_run(*command) for command in commands]))
+    sys.stdout.write(json.dumps([_run(arguments) for arguments in commands]))

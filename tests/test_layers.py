@@ -86,6 +86,7 @@ LAYERS = (
         "ifgan.evidence",
         "ifgan.intervals",
         "ifgan.uncertainty",
+        "ifgan.score_quality",
         "ifgan.generators",
         "ifgan.classifiers",
         "ifgan.toyfaces",
@@ -105,6 +106,7 @@ LAYERS = (
     (
         "ifgan.convert",
         "ifgan.model_identities",
+        "ifgan.score_files",
         "ifgan.identities",
         "ifgan.jobs",
         "ifgan.record",
@@ -142,6 +144,7 @@ ONLY_IN = {
         "launchers.kubeflow_login",
     ),
     "boto3": ("ifgan.storage.s3",),
+    "pyarrow": ("ifgan.score_files",),
     "requests": ("ifgan.https", "ifgan.storage.gcs", "launchers.wire"),
     "triton": ("ifgan.generators.triton_kernels",),
     "onnxruntime": ("ifgan.onnx_session",),

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ifgan.evidence import auroc, spearman
-from ifgan.fits import FITS, Float32, Hyperplane, choose_c, fit_reference
+from ifgan.fits import FITS, Fit, Float32, Hyperplane, choose_c, fit_reference
 from ifgan.losses import Float64
 from ifgan.newton import Rows, Samples
 from ifgan.schema import Svm
@@ -91,11 +91,23 @@ def ours(
     targets_N : scores less their threshold.
     quantity : a continuous attribute: regression instead of labels.
     """
+    c = cross_validated(latents, targets_N, quantity=quantity, rng=rng, workers=workers)
+    return at_c(latents, targets_N, c, quantity=quantity)
+
+
+def cross_validated(
+    latents: Float32,
+    targets_N: Float64,
+    *,
+    quantity: bool = False,
+    rng: np.random.RandomState,
+    workers: int = 1,
+) -> float:
+    """The C of ``ours``."""
     options = Svm()
-    fit = FITS["regression" if quantity else "linear"]
     rows = np.arange(len(targets_N))
-    c = choose_c(
-        fit,
+    return choose_c(
+        _fit(quantity),
         latents,
         rng.permutation(rows)[: int(len(rows) * options.split_ratio)],
         targets_N,
@@ -106,4 +118,12 @@ def ours(
         workers=workers,
         advance=lambda n: None,
     )
-    return fit(latents, rows, targets_N, [c])[0]
+
+
+def at_c(latents: Float32, targets_N: Float64, c: float, *, quantity: bool = False) -> Hyperplane:
+    """The fit of ``ours``: all faces, C as given."""
+    return _fit(quantity)(latents, np.arange(len(targets_N)), targets_N, [c])[0]
+
+
+def _fit(quantity: bool) -> Fit:
+    return FITS["regression" if quantity else "linear"]

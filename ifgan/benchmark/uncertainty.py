@@ -104,6 +104,7 @@ def _problem(latents: Float32, score_N: Float64) -> Problem:
         threshold=0.0,
         num_unscored=0,
         truths={},
+        factors=None,
         centre=np.zeros(latents.shape[1], dtype=np.float32),
         warnings=(),
         latents_provenance={},

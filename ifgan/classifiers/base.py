@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from torch import Tensor
+if TYPE_CHECKING:  # whoever only reads scores needs none
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -1,139 +1,17 @@
-"""What each metric means, which are the key figures, and the verdict at the top of the page."""
+"""The metrics of a report, which are the key figures, and the verdict at the top of the page."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ifgan.report.data import ReportData
-from ifgan.report.words import about, count, degrees, fraction, percent, turned
-
-
-@dataclass(frozen=True)
-class Metric:
-    """How one entry of ``metrics.json`` is shown.
-
-    Parameters
-    ----------
-    label, meaning : its name and one sentence for a reader who does not know it.
-    show : value -> text.
-    key_for : the kinds of attribute for which it may be a key figure.
-    """
-
-    label: str
-    meaning: str
-    show: Callable[[float], str]
-    key_for: tuple[str, ...] = ()
-
+from ifgan.report.meanings import METRICS
+from ifgan.report.summary import spread
+from ifgan.report.words import about, count, degrees, fraction, number, percent, turned
 
 _KEY_FIGURES = 6
 _LOOSE = 20  # degrees of error from which the verdict says so
-_BOTH = ("binary", "continuous")
-
-#: In the order of the page.
-METRICS: dict[str, Metric] = {
-    "auroc": Metric(
-        "AUROC",
-        "Chance that a positive held-out face lies farther along the direction than a negative "
-        "one. 0.5 is guessing, 1 is perfect.",
-        fraction,
-        ("binary",),
-    ),
-    "spearman": Metric(
-        "Spearman correlation",
-        "Agreement of the order by distance with the order by score on held-out faces. 0 is no "
-        "agreement, 1 is the same order.",
-        fraction,
-        ("continuous",),
-    ),
-    "cosine_retained": Metric(
-        "Kept of the direction",
-        "Cosine between this direction and the one before its conditions were projected off. 1 "
-        "loses nothing; near 0 the classifier hardly tells the attribute from its conditions, and "
-        "what is left is mostly noise.",
-        fraction,
-        _BOTH,
-    ),
-    "error_angle": Metric(
-        "Error of the direction",
-        "Predicted angle to the direction that endlessly many such faces would give, as the "
-        "population of latents sees it. Sampling error only: what the classifier gets wrong is "
-        "not in it.",
-        turned,
-        _BOTH,
-    ),
-    "truth_cosine": Metric(
-        "From the planted truth",
-        "Angle to the true direction, which is known for this generator, as the population of "
-        "latents sees it (correlation of the projections).",
-        degrees,
-        _BOTH,
-    ),
-    "balanced_accuracy": Metric(
-        "Balanced accuracy",
-        "Mean of the shares of positive and of negative held-out faces that lie on their own side "
-        "of the boundary. 50 % is guessing.",
-        percent,
-        ("binary",),
-    ),
-    "average_precision": Metric(
-        "Average precision",
-        "Area under the precision-recall curve on held-out faces; guessing gives the share of "
-        "positives.",
-        fraction,
-        ("binary",),
-    ),
-    "num_samples": Metric("Faces", "Faces that were sampled and scored.", count, _BOTH),
-    "num_fitted": Metric("Faces fitted", "Faces that the boundary itself was fitted on.", count),
-    "num_positive": Metric("Positive faces", "Faces that count as positive.", count),
-    "validation_accuracy": Metric(
-        "Validation accuracy",
-        "Share of the faces kept from the fit that lie on their own side of the boundary.",
-        percent,
-        ("binary",),
-    ),
-    "remaining_accuracy": Metric(
-        "Remaining accuracy",
-        "The same over the faces that were neither fitted nor used for validation, the ambiguous "
-        "ones included.",
-        percent,
-        ("binary",),
-    ),
-    "stability": Metric(
-        "Between two halves",
-        "Sampling error only: the angle between directions fitted on independent halves of the "
-        "faces, each with half the evidence of the full fit.",
-        degrees,
-    ),
-    "stability_sigma": Metric(
-        "Between two halves, by population",
-        "Sampling error only: the same angle as the population of latents sees it (correlation of "
-        "the projections).",
-        degrees,
-    ),
-    "error_angle_raw": Metric(
-        "Euclidean error",
-        "Sampling error only: the predicted error as a plain angle in the latent space, which "
-        "counts directions that the latents hardly vary in as much as any other.",
-        turned,
-    ),
-    "faces_for_10_degrees": Metric(
-        "Faces for an error of 10°",
-        "Sampling error only: faces in all with which the direction would be predicted to within "
-        "10°, the squared tangent of the error falling as one over their number.",
-        about,
-    ),
-    "truth_cosine_raw": Metric(
-        "Raw cosine to the truth",
-        "Euclidean cosine to the true direction. Misleading in W, which is much wider along some "
-        "directions than along others.",
-        fraction,
-    ),
-    "c": Metric(
-        "C", "Inverse strength of the regularisation that the fit used.", lambda c: f"{c:g}"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -172,7 +50,7 @@ def all_metrics(data: ReportData) -> dict[str, Shown]:
         name: Shown(
             metric.label,
             metric.show(found[name]),
-            metric.meaning + _aside(name, found),
+            metric.meaning + _aside(name, found, data.score_unit),
             _interval(name, data),
         )
         for name, metric in METRICS.items()
@@ -182,7 +60,7 @@ def all_metrics(data: ReportData) -> dict[str, Shown]:
     return shown | others
 
 
-def _aside(name: str, found: dict[str, float]) -> str:
+def _aside(name: str, found: dict[str, float], unit: str) -> str:
     """What this run's own numbers add to the meaning of a metric."""
     value = found[name]
     if name == "error_angle" and "faces_for_10_degrees" in found:
@@ -194,6 +72,10 @@ def _aside(name: str, found: dict[str, float]) -> str:
     share = found.get("num_positive", math.nan) / (found.get("num_samples") or math.nan)
     if name == "num_samples" and math.isfinite(share):
         return f" {percent(share)} of them are positive."
+    if name == "classifier_error" and unit:
+        return f" That is in {unit}."
+    if name == "num_unscored":
+        return f" {percent(value / (value + found.get('num_samples', 0.0) or 1.0))} of all."
     if name == "average_precision" and math.isfinite(share):
         return f" Here that share is {percent(share)}."
     return ""
@@ -205,6 +87,40 @@ def _interval(name: str, data: ReportData) -> str:
         return ""
     low, high = map(METRICS[name].show, data.intervals[name])
     return f"{low.removesuffix(' %')} to {high}" if low != high else low
+
+
+def about_scores(data: ReportData) -> list[str]:
+    """Where the scores lie, how many are stuck at an end, and how many faces have none."""
+    found = known(data)
+    said = [spread(data.scores, data.score_unit)]
+    if "saturated" in found:
+        said.append(f"At an end with others, saturated: {percent(found['saturated'])}.")
+    if "num_unscored" in found:
+        none = found["num_unscored"]
+        faces = data.scores.size + none
+        said.append(
+            f"Without a score: {count(none)} of {count(faces)} faces ({percent(none / faces)})."
+        )
+    return said
+
+
+def against_truth(data: ReportData) -> str | None:
+    """How right the classifier is about these faces; None where nobody knows."""
+    found = known(data)
+    if "classifier_auroc" in found:
+        return (
+            f"it tells faces with {data.attribute} from those without with AUROC "
+            f"{fraction(found['classifier_auroc'])}, and places "
+            f"{percent(found['classifier_accuracy'])} of them on the right side of its threshold "
+            "(balanced)"
+        )
+    if "classifier_spearman" not in found:
+        return None
+    said = f"it orders faces with Spearman correlation {fraction(found['classifier_spearman'])}"
+    if "classifier_error" in found:
+        off = f"{number(found['classifier_error'])} {data.score_unit}"
+        said += f", and is off by {off} on average"
+    return said
 
 
 def needed(faces: float, at_hand: float) -> str:

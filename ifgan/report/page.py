@@ -86,6 +86,8 @@ def render(data: ReportData) -> str:
         quality_name=figures.quality_name(data),
         sides=[what for what, *_ in figures.groups(data)],
         num_faces=words.count(data.scores.size),
+        about_scores=metrics.about_scores(data),
+        against_truth=metrics.against_truth(data),
         unseen_scores=summary.outside(data.scores),
         unseen_distances=summary.outside(data.distances),
         deviation=f"{np.std(data.distances):.3g}",

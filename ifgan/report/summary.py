@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ifgan.report.words import number
+
 _ROC_POINTS = 300
 _SLICES = 24
 _FEWEST = 10
@@ -37,6 +39,15 @@ def outside(values_N: Values) -> int:
     """How many faces ``frame`` leaves out of the picture."""
     low, high = frame(values_N)
     return int(np.count_nonzero((values_N < low) | (values_N > high)))
+
+
+def spread(values_N: Values, unit: str) -> str:
+    """Where values lie, in words: extremes, median, and the middle nine tenths."""
+    low, fifth, middle, last, high = map(number, np.quantile(values_N, (0, 0.05, 0.5, 0.95, 1)))
+    return (
+        f"From {low} to {high}{f' {unit}' if unit else ''}, median {middle}; nine in ten lie "
+        f"between {fifth} and {last}."
+    )
 
 
 def bin_edges(values_N: Values, *, through: float | None, num_bins: int) -> Values:

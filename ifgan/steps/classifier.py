@@ -20,11 +20,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from ifgan import classifiers
+from ifgan import classifiers, labels
 from ifgan.artifacts import Float32, ScoreColumn, Scores, write_shard
 from ifgan.blocks import Blocks, Span
 from ifgan.classifiers.base import Classifier, Embeds
-from ifgan.classifiers.scores import read_scores
+from ifgan.classifiers.scores import read_scores, score
 from ifgan.devices import resolve_all, using
 from ifgan.digest import digest
 from ifgan.errors import UserError
@@ -49,9 +49,9 @@ def run(
     faces = read_faces(inputs["faces"])
     seeds = faces.seeds
     if settings.classifier == "scores":
+        assert settings.labels is not None
         table = read_scores(inputs["weights"])
-        scores_NA = table.aligned(seeds)
-        columns = tuple(ScoreColumn(name, "logit", "", None) for name in table.names)
+        scores_NA, columns = score(table, labels.from_text(settings.labels), seeds)
     else:
         scores_NA, columns = _score(settings, inputs, faces, runtime)
     provenance = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ifgan import evidence, labelling, problem, uncertainty
+from ifgan import evidence, labelling, problem, score_quality, uncertainty
 from ifgan.blas import one_thread_each
 from ifgan.boundary import Boundary
 from ifgan.files import write_json, write_npz
@@ -65,6 +65,7 @@ def _run(
         "intervals": intervals,
         "sampling_error_only": uncertainty.SAMPLING_ONLY,
         "learning_curve": curve,
+        "scores": score_quality.distribution(task),
         "warnings": task.warnings,
     }
     write_json(outputs["metrics"], {**metrics, **({"conditions": names} if names else {}), **said})
@@ -132,6 +133,8 @@ def _metrics(
         **certain,
         "faces_for_10_degrees": _faces_needed(settings, solution.certain, count),
         **evidence.truth_cosines(task, solution.final, truth),
+        **score_quality.against_truth(settings, task),
+        "saturated": score_quality.saturated(task),
         "c": solution.c,
         "threshold": task.threshold,
         "num_samples": count,

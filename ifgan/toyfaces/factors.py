@@ -1,9 +1,12 @@
-"""The attributes of toy faces whose truth is known; without torch, for whoever lists them."""
+"""What is known of toy faces without torch: their revision, and the attributes with a truth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+#: Raised by hand whenever the same latent gives a different picture or factor.
+REVISION = 1
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,9 @@ from ifgan.errors import UserError
 from ifgan.generators.base import Truth
 from ifgan.toyfaces.batching import in_groups
 from ifgan.toyfaces.drawing import draw
+from ifgan.toyfaces.factors import REVISION
 from ifgan.toyfaces.space import DIM, load_space, map_to_w
 from ifgan.toyfaces.traits import FACTORS, TRAITS_OF_ROW, factor_values
-
-#: Raised by hand whenever the same latent gives a different picture or factor.
-REVISION = 1
 
 
 class ToyFaces:

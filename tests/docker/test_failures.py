@@ -89,7 +89,7 @@ def test_containers_of_a_killed_run_are_removed_by_the_next(plain: PlainShell) -
     assert plain.containers() == []
 
 
-def _wait_for(condition: object, seconds: float = 30.0) -> None:
+def _wait_for(condition: object, seconds: float = 120.0) -> None:
     assert callable(condition)
     end = time.monotonic() + seconds
     while not condition():

@@ -142,7 +142,7 @@ def test_truth_names_factors_as_rendered_and_unit_directions(
 
 
 def test_the_same_latent_gives_the_picture_of_this_revision(generator: ToyFaces, z: Tensor) -> None:
-    # Fails when pictures change: raise generator.REVISION, train the classifiers, then this.
+    # Fails when pictures change: raise factors.REVISION, train the classifiers, then this.
     images = generator.synthesis(generator.mapping(z[:4]))
     assert generator.digest == "toyfaces-1-64"
     assert images.mean(dim=(1, 2, 3)).tolist() == pytest.approx(GOLDEN, abs=1e-5)
