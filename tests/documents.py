@@ -13,7 +13,7 @@ from tests.conftest import CHECKOUT
 
 Command = tuple[str, ...]
 
-#: Lines that a test replaces: `python -m ifgan …` would need an hour or a cluster.
+#: What a page names before the block that is to be written into it.
 _FILE = re.compile(r"`((?:conf\.local/)?[\w/]+\.(?:yaml|py))`")
 
 

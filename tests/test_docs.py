@@ -16,7 +16,6 @@ import pytest
 from tests import documents, small_network
 from tests.conftest import CHECKOUT, Shell
 from tests.documents import Command
-from tests.forked import run_modules
 
 PAGES = {page.path: page for page in documents.pages()}
 #: Pages whose commands another module runs.
@@ -76,25 +75,36 @@ def _written_first(folder: Path) -> None:
     small_network.write_scores(folder / "labels.csv", folder / "net.safetensors", count=600)
 
 
-@pytest.fixture(scope="module")
-def ended(shared_shell: Shell) -> dict[Command, CompletedProcess[str]]:
-    """What became of every command, one after the other in one directory."""
-    folder = shared_shell.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    _written_first(folder)
-    nowhere = "http://127.0.0.1:9"
-    reader = Shell(
-        folder,
-        {
-            "HTTPS_PROXY": nowhere,
-            "HTTP_PROXY": nowhere,
+class Reader:
+    """Somebody who follows the pages in one directory, and types no line twice."""
+
+    def __init__(self, shell: Shell) -> None:
+        shell.folder.mkdir(parents=True, exist_ok=True)
+        _written_first(shell.folder)
+        nowhere = "http://127.0.0.1:9"
+        environment = {
+            **dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY"), nowhere),
             "DOCKER_HOST": "unix:///nowhere",
-            "HOME": str(folder / "home"),
+            "HOME": str(shell.folder / "home"),
             "PATH": str(Path(sys.executable).parent),  # without gcloud, docker and kubectl
-        },
-    )
-    commands = [as_run(command) for _, command in COMMANDS] + [cause for cause, _ in CAUSED]
-    return run_modules(reader, commands, imports=("torch", "ifgan.compose"))
+        }
+        self.shell = Shell(shell.folder, environment)
+        self.ended: dict[Command, CompletedProcess[str]] = {}
+
+    def types(self, command: Command) -> CompletedProcess[str]:
+        """What becomes of a module and its arguments."""
+        if "sampler.uri=FOLDER" in command and not (self.shell.folder / "FOLDER").exists():
+            sampled = next(self.shell.store.glob("*/faces")).parent
+            (self.shell.folder / "FOLDER").symlink_to(sampled)
+        if command not in self.ended:
+            module, *arguments = command
+            self.ended[command] = self.shell.run(*arguments, module=module)
+        return self.ended[command]
+
+
+@pytest.fixture(scope="module")
+def reader(shared_shell: Shell) -> Reader:
+    return Reader(shared_shell)
 
 
 def _title(value: object) -> str | None:
@@ -102,10 +112,8 @@ def _title(value: object) -> str | None:
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS, ids=_title)
-def test_a_documented_command_runs(
-    ended: dict[Command, CompletedProcess[str]], page: str, command: Command
-) -> None:
-    done = ended[as_run(command)]
+def test_a_documented_command_runs(reader: Reader, page: str, command: Command) -> None:
+    done = reader.types(as_run(command))
     for refused, said in REFUSED_HERE.items():
         if refused in " ".join(command):
             assert done.returncode == 1 and said in done.stdout + done.stderr
@@ -115,9 +123,9 @@ def test_a_documented_command_runs(
 
 @pytest.mark.parametrize(("cause", "message"), CAUSED, ids=_title)
 def test_a_documented_error_is_what_its_command_says(
-    ended: dict[Command, CompletedProcess[str]], cause: Command, message: str
+    reader: Reader, cause: Command, message: str
 ) -> None:
-    done = ended[cause]
+    done = reader.types(cause)
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 1 and documents.pattern(message).fullmatch(last), done.stderr
 
@@ -196,9 +204,7 @@ def test_pages_whose_commands_run_elsewhere_are_read_there(path: str, module: st
 
 
 @pytest.mark.parametrize("number", range(2))
-def test_the_examples_of_a_generator_and_a_backend_run(
-    shared_shell: Shell, ended: dict[Command, CompletedProcess[str]], number: int
-) -> None:
+def test_the_examples_of_a_generator_and_a_backend_run(reader: Reader, number: int) -> None:
     examples = [
         block.text
         for block in PAGES["docs/extending.md"].blocks
@@ -206,8 +212,8 @@ def test_the_examples_of_a_generator_and_a_backend_run(
     ]
     done = subprocess.run(
         [sys.executable, "-c", examples[number]],
-        cwd=shared_shell.folder,
-        env=shared_shell.environment(),
+        cwd=reader.shell.folder,
+        env=reader.shell.environment(),
         capture_output=True,
         text=True,
     )
@@ -215,12 +221,12 @@ def test_the_examples_of_a_generator_and_a_backend_run(
 
 
 def test_the_picture_of_a_run_is_what_its_command_draws(
-    shared_shell: Shell, ended: dict[Command, CompletedProcess[str]]
+    reader: Reader,
 ) -> None:
     from PIL import Image
 
     with (
-        Image.open(shared_shell.folder / "overview.webp") as drawn,
+        Image.open(reader.shell.folder / "overview.webp") as drawn,
         Image.open(CHECKOUT / "docs" / "images" / "overview.webp") as committed,
     ):
         assert drawn.size == committed.size
