@@ -9,7 +9,7 @@ Shape legend: N faces, R rows of w, D = w_dim, Dz = z_dim.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,16 @@ def of_files(
         return _mapped(generator, names, z_NDz, finish)
     w_NRD = np.concatenate([_of_w(generator, *item) for item in arrays.items()])
     return Faces(names, None, _tensor(generator, w_NRD), Finish() if final else finish)
+
+
+def recorded_finish(provenance: Mapping[str, Any], *, psi: float) -> Finish:
+    """As the samples of a boundary were rendered; ``psi`` where that is not known."""
+    recorded = provenance.get("truncation_psi")
+    return Finish(
+        psi=psi if recorded is None else recorded,
+        cutoff=provenance.get("truncation_cutoff"),
+        align=provenance.get("align") or "none",
+    )
 
 
 def _mapped(generator: Generator, names: tuple[str, ...], z_NDz: Array, finish: Finish) -> Faces:

@@ -90,15 +90,11 @@ def _faces(generator: LoadedGenerator, boundaries: Sequence[Boundary], options: 
     import dataclasses
 
     from ifgan import chosen_faces
-    from ifgan.generators.base import Finish
 
     recorded = next((b.provenance for b in boundaries if b.provenance.get("truncation_psi")), {})
-    psi = options.psi if options.psi is not None else recorded.get("truncation_psi")
-    finish = Finish(
-        psi=generator.psi if psi is None else psi,
-        cutoff=recorded.get("truncation_cutoff"),
-        align=recorded.get("align") or "none",
-    )
+    finish = chosen_faces.recorded_finish(recorded, psi=generator.psi)
+    if options.psi is not None:
+        finish = finish._replace(psi=options.psi)
     if options.latents is None:
         return chosen_faces.of_seeds(generator.network, options.chosen_seeds, finish)
     in_z = all(boundary.space == "z" for boundary in boundaries)

@@ -1,4 +1,7 @@
-"""Commands that are none of Hydra's: ``PLACE… option=value …`` into a dataclass, and exit codes."""
+"""Commands that are none of Hydra's: ``PLACE… option=value …`` into a dataclass, and exit codes.
+
+What other programs call a flag is understood: ``--json`` is ``json=true``.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,7 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[list[Path],
     fields = {field.name: field for field in dataclasses.fields(options)}
     hints = get_type_hints(options)
     places, given = [], {}
-    for argument in arguments:
+    for argument in map(_written_out, arguments):
         name, separator, value = argument.partition("=")
         if not separator or _exists(argument):
             places.append(Path(argument).expanduser())
@@ -77,6 +80,14 @@ def parse(arguments: Sequence[str], options: type[Options]) -> tuple[list[Path],
         else:
             given[name] = _value(name, value, hints[name], fields[name].default)
     return places, options(**given)
+
+
+def _written_out(argument: str) -> str:
+    """A flag as ``option=value``; anything else as it is."""
+    if not argument.startswith("--") or _exists(argument):
+        return argument
+    name, separator, value = argument.removeprefix("--").partition("=")
+    return f"{name}={value if separator else 'true'}"
 
 
 def _exists(argument: str) -> bool:

@@ -3,7 +3,8 @@
 ``launch`` composes and checks every job before anything runs, executes one merged graph for
 each backend, and only then lets Hydra run the jobs one by one: each finds its result ready, or
 the error that its part of the graph ended in. So job directories, logs, callbacks, return
-values and exit codes are Hydra's own, and five attributes cost one rendering.
+values and exit codes are Hydra's own, and five attributes cost one rendering. At the end the sweep
+directory has a page that compares all of its runs.
 
 Hydra 1.3 takes launchers from the ``hydra_plugins`` namespace only; ``register`` puts this one
 there in this process.
@@ -15,6 +16,7 @@ import dataclasses
 import importlib
 import logging
 import sys
+import time
 import types
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,8 +32,10 @@ from omegaconf import DictConfig, open_dict
 from ifgan import edit_summary
 from ifgan.compose import to_config
 from ifgan.edit_table import Row
+from ifgan.errors import circumstance
 from ifgan.files import read_json
 from ifgan.jobs import Job
+from ifgan.record import FILE
 from launchers.session import Session
 
 log = logging.getLogger(__name__)
@@ -54,6 +58,7 @@ class MergedLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Compose all, execute once, then run every job on what was found."""
+        start = time.monotonic()
         setup_globals()
         HydraConfig.instance().set_config(self.config.copy())  # jobs look up names on its paths
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
@@ -78,6 +83,7 @@ class MergedLauncher(Launcher):
             )
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         _say_edits([_folder(config) for config in configs])
+        _compare(Path(str(self.config.hydra.sweep.dir)), since=start)
         return returned
 
     def _compose(self, overrides: list[str], number: int) -> DictConfig:
@@ -116,6 +122,27 @@ def _say_edits(folders: Sequence[Path]) -> None:
     if rows:
         for line in edit_summary.lines(edit_summary.told_apart(rows)):
             log.info(line)
+
+
+def _compare(sweep: Path, *, since: float) -> None:
+    """Write the page of a sweep's runs; whatever goes wrong, the runs are there.
+
+    Faces are drawn for a twentieth of the time that the sweep has taken.
+    """
+    from ifgan.comparison import page
+    from ifgan.comparison.runs import read_runs
+
+    try:
+        if next(sweep.glob(f"*/{FILE}"), None) is None:  # a dry run
+            return
+        runs = read_runs([sweep])
+        if len(runs) > 1 and any(run.metrics for run in runs):
+            log.info(
+                "Compare: %s", page.write(sweep, runs, seconds=(time.monotonic() - since) / 20)
+            )
+    except Exception as error:  # a bug in a picture is no reason to lose a sweep's exit code
+        why = circumstance(error) or f"{type(error).__name__}: {error}"
+        log.warning("The page that compares the runs could not be written: %s", why)
 
 
 def _task_part(config: DictConfig) -> DictConfig:

@@ -114,12 +114,14 @@ LAYERS = (
         "ifgan.complaints",
         "ifgan.interface",
         "ifgan.runs",
+        "ifgan.comparison",
         "launchers",
     ),
     (
         "ifgan.attributes",
         "ifgan.benchmark",
         "ifgan.build_images",
+        "ifgan.compare",
         "ifgan.doctor",
         "ifgan.edit",
         "ifgan.edit_files",
@@ -164,6 +166,8 @@ TORCHLESS = (
     "ifgan.store",
     "ifgan.identities",
     "ifgan.attributes",
+    "ifgan.compare",
+    "ifgan.comparison.page",
 )
 
 

@@ -125,6 +125,9 @@ def test_a_failing_job_does_not_lose_the_others(shell: Shell) -> None:
     assert "Traceback" not in failed.stderr
     found = sorted(path.parent.name for path in shell.folder.glob("multirun/*/*/*/boundary.npy"))
     assert found == ["pose-2", "smile-0"]
+    [page] = shell.folder.glob("multirun/*/*/compare.html")  # of all, with what went wrong
+    told = page.read_text()
+    assert "Got 10 on the smaller one" in told and "smile-0/report.html" in told
 
 
 def test_an_experiment_without_m_warns_that_one_job_runs(swept: Shell) -> None:
