@@ -17,8 +17,8 @@ from ifgan import compose, edit_summary, paths
 from ifgan.complaints import complaint, quiet_hydra
 from ifgan.errors import UserError, refuse_accounts
 from ifgan.jobs import Job, Result, next_step
-from ifgan.record import Record
-from launchers import merged
+from ifgan.record import DONE, FAILED, SUBMITTED, Record
+from launchers import Outcome, merged
 from launchers.session import Session
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,8 @@ def job(cfg: DictConfig) -> float | None:
     session = Session.current()
     if session.folder is None:
         session.folder = folder
-    current = Job.of(compose.to_config(cfg), folder=folder)
+    overrides = [*hydra_config.overrides.task]
+    current = Job.of(compose.to_config(cfg), folder=folder, overrides=overrides)
     if hydra_config.mode == RunMode.RUN and hydra_config.sweeper.get("params"):
         log.warning("This experiment is a sweep, and one job of it runs: add -m to run all.")
     if current.config.dry_run:
@@ -45,7 +46,7 @@ def job(cfg: DictConfig) -> float | None:
     found = {node.key: outcome for node, outcome in outcomes}
     target, *evaluated = (found[node.key] for node in current.targets)
     failed = next((outcome.error for outcome in (target, *evaluated) if outcome.error), None)
-    Record.of(current, overrides=hydra_config.overrides.task, error=failed).write(folder)
+    Record.of(current, _state(target, failed), error=failed).write(folder)
     for outcome in (target, *evaluated):
         if outcome.detached:
             log.info("%s: %s", current.config.attribute.name, outcome.detached)
@@ -73,6 +74,12 @@ def job(cfg: DictConfig) -> float | None:
         log.info("  published %s", published)
     value = result.metrics.get(current.config.objective)
     return None if value is None else float(value)
+
+
+def _state(target: Outcome, failed: BaseException | None) -> str:
+    if failed is not None:
+        return FAILED
+    return SUBMITTED if target.detached else DONE
 
 
 def _published(result: Result, current: Job) -> str | None:

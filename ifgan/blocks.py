@@ -12,16 +12,25 @@ import itertools
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ifgan.files import describe, first_problem, flush, read_json, write_json
+from ifgan.files import (
+    as_json,
+    describe,
+    first_problem,
+    flush,
+    read_json,
+    write_json,
+    write_whole,
+)
 from ifgan.locks import waiting_lock
 
 log = logging.getLogger(__name__)
 
 _RECORD = "block.json"  # size and digest of the block's files
+FAMILY = "family.json"  # beside the blocks: what they are of, so that the unneeded can be told
 
 #: Seeds in a full block; faces travel in tar shards of as many.
 BLOCK = 1000
@@ -54,14 +63,22 @@ class Blocks:
             self._drop_damaged()
             yield
 
+    def describe(self, step: str, settings: Mapping[str, Any], *, faces: str | None = None) -> None:
+        """Say beside the blocks what they are of; hold the lock.
+
+        Parameters
+        ----------
+        settings : of the step, those that all blocks have in common.
+        faces : the family of the faces, where blocks hold what was made of some.
+        """
+        if not (self.root / FAMILY).exists():
+            described = {"step": step, "settings": dict(settings), "faces": faces}
+            write_whole(self.root / FAMILY, as_json(described).encode())
+
     def _drop_damaged(self) -> None:
         """Forget blocks that are not what was written: they are made again."""
         for _, path in self.finished():
-            try:
-                problem = first_problem(path, read_json(path / _RECORD))
-            except (OSError, ValueError, TypeError, KeyError):
-                problem = f"{_RECORD} is missing or unreadable"
-            if problem:
+            if problem := problem_of(path):
                 log.warning("The block %s is damaged (%s); it is made again.", path, problem)
                 shutil.rmtree(path)
 
@@ -121,6 +138,14 @@ class Blocks:
         for span, path in self.finished():
             if span != whole and whole.first <= span.first and span.stop <= whole.stop:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def problem_of(block: Path, *, thorough: bool = False) -> str | None:
+    """What is wrong with a finished block; None if nothing is."""
+    try:
+        return first_problem(block, read_json(block / _RECORD), thorough=thorough)
+    except (OSError, ValueError, TypeError, KeyError):
+        return f"{_RECORD} is missing or unreadable"
 
 
 class Writing:

@@ -16,8 +16,8 @@ from ifgan.comparison import export, table
 from ifgan.comparison.runs import Run, read_runs
 from ifgan.errors import UserError
 from ifgan.options import command, parse
+from ifgan.places import out_folder
 from ifgan.ranges import in_range
-from ifgan.runs import out_folder
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ifgan.boundary import Boundary
 from ifgan.edit_options import HELP, Options, listed
 from ifgan.errors import UserError
 from ifgan.options import command, parse
-from ifgan.runs import boundaries_at, generator_of, out_folder
+from ifgan.places import boundaries_at, generator_of, out_folder
 
 if TYPE_CHECKING:
     from ifgan.interface import LoadedGenerator

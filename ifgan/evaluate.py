@@ -19,8 +19,8 @@ from ifgan.edit_table import Row, as_json
 from ifgan.errors import UserError
 from ifgan.files import write_json
 from ifgan.options import command, parse
+from ifgan.places import boundaries_at, generator_of, out_folder
 from ifgan.ranges import in_range, one_of
-from ifgan.runs import boundaries_at, generator_of, out_folder
 from ifgan.schema import METRICS, Evaluation, check_edits
 from ifgan.specs import MEASURES
 

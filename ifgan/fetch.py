@@ -15,8 +15,10 @@ from pathlib import Path
 
 from ifgan.errors import UserError, circumstance
 from ifgan.jobs import Result
+from ifgan.record import DONE, FAILED, FILE, Record
+from ifgan.run_index import RunIndex
 from ifgan.store import Store
-from launchers import Outcome, remote
+from launchers import Detached, Outcome, remote
 from launchers.service import Run, Service, service_of
 from launchers.submission import Pipeline, Submission, submissions_of
 
@@ -96,11 +98,11 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
     unsent = []
     for job in submission.jobs:
         artifacts = store.find_key(job.key)
+        folder = submission.path.parent / job.folder
         evaluation = None if job.evaluation is None else store.find_key(job.evaluation)
         if artifacts is not None:
-            result = Result.collect(
-                artifacts, submission.path.parent / job.folder, evaluation=evaluation
-            )
+            result = Result.collect(artifacts, folder, evaluation=evaluation)
+            _record(folder, store, DONE)
             lines = result.summary(
                 attribute=job.attribute, space=job.space, next_step="open the report"
             )
@@ -111,11 +113,20 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
                 log.info("  published %s", published)
             if job.evaluation in outcomes and (error := outcomes[job.evaluation].error):
                 errors.append(f"evaluation of {job.attribute}: {error}")
+                _record(folder, store, FAILED, error=str(error))
         elif job.key in outcomes:
             errors.append(f"{job.attribute}: {outcomes[job.key].error}")
+            _record(folder, store, FAILED, error=str(outcomes[job.key].error))
         elif job.key not in sent:
             unsent.append(job.attribute)
     return [*errors, *([_never_sent(unsent, submission, outcomes)] if unsent else [])]
+
+
+def _record(folder: Path, store: Store, state: str, *, error: str | None = None) -> None:
+    """Note in a run directory what became of the run; the store may not know it yet."""
+    if (folder / FILE).is_file():
+        Record.read(folder).ended(state, error=error).write(folder)
+        RunIndex(store.root).enter([folder], session=folder).release()
 
 
 def _never_sent(
@@ -146,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cancel(options.run_dir)
             return 0
         errors = fetch(options.run_dir, wait=not options.no_wait)
-    except remote.Detached as detached:
+    except Detached as detached:
         sys.stderr.write(f"\n{detached}\n")
         return 130
     except Exception as error:

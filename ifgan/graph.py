@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ifgan.classifier_options import CelebaResNet50, Labelled, Onnx, Python
+from ifgan.classifier_options import CelebaResNet50, Labelled, Onnx, Python, framing_of
 from ifgan.combinations import (
     LABELLING,
     as_condition,
@@ -203,6 +203,7 @@ def _classifier(config: Config, identities: Identities, faces: Output | File) ->
         image_size=chosen.image_size if isinstance(chosen, Python | CelebaResNet50) else None,
         present=chosen.present if isinstance(chosen, CelebaResNet50) else None,
     )
+    settings = dataclasses.replace(settings, **dataclasses.asdict(framing_of(chosen)))
     return Node(
         "classifier", settings, {"faces": faces, **({"weights": weights} if weights else {})}
     )
@@ -226,6 +227,7 @@ def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
         mixing=config.sampler.mixing,
         align=config.sampler.align,
         image_size=config.sampler.image_size,
+        filter=framing_of(config.classifier).filter,  # often they are stored at its size
     )
 
 

@@ -46,13 +46,15 @@ _OF_EVALUATED = ("edits.html", "edits.json")
 class Job:
     """One configuration, the svm node that answers it, and the directory for its results.
 
-    ``evaluation`` is the node that says what edits along its boundary do, where that is asked for.
+    ``evaluation`` is the node that says what edits along its boundary do, where that is asked for;
+    ``overrides`` is what was typed.
     """
 
     config: Config
     target: Node
     folder: Path | None = None
     evaluation: Node | None = None
+    overrides: Sequence[str] = ()
 
     @property
     def targets(self) -> tuple[Node, ...]:
@@ -60,7 +62,9 @@ class Job:
         return (self.target,) if self.evaluation is None else (self.target, self.evaluation)
 
     @classmethod
-    def of(cls, config: Config, *, folder: Path | None = None) -> Job:
+    def of(
+        cls, config: Config, *, folder: Path | None = None, overrides: Sequence[str] = ()
+    ) -> Job:
         """Build and check a job; nothing is run.
 
         Raises
@@ -82,7 +86,8 @@ class Job:
         conditions = attributes(config.svm.conditions, option="svm.conditions")
         identities = identify(config, conditions)
         target = build(config, identities, conditions=conditions)
-        return cls(config, target, folder, evaluation_node(config, identities, target))
+        evaluation = evaluation_node(config, identities, target)
+        return cls(config, target, folder, evaluation, [*overrides])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -24,3 +25,23 @@ def user_data_dir() -> str:
     import platformdirs
 
     return platformdirs.user_data_dir("ifgan", appauthor=False)
+
+
+def store_at(option: str | None) -> Path:
+    """The store that a command is about: what its option says, or where runs put theirs.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    from ifgan.errors import UserError
+
+    root = Path(option or os.environ.get("IFGAN_STORE") or f"{user_data_dir()}/store")
+    root = root.expanduser().absolute()
+    if not root.is_dir():
+        raise UserError(
+            f"store must be a directory that runs have written to. Got {root}. Set store=… or "
+            "IFGAN_STORE."
+        )
+    return root

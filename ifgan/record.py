@@ -1,8 +1,8 @@
 """run.json: what a run directory's results are the answer to, and which work they came from.
 
-The client writes it into the directory of every job when its part of the graph has ended, well
-or not. Whatever goes on from finished runs reads it: comparisons, tracking, the upkeep of the
-store.
+The client writes it into the directory of every job as its part of the graph begins, and again
+when that has ended, well or not. Whatever goes on from runs reads it: comparisons, tracking, the
+upkeep of the store.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ifgan.jobs import Job
 from ifgan.specs import settings_to_dict
 
 FILE = "run.json"
+STARTED, SUBMITTED, FAILED, DONE = STATES = ("started", "submitted", "failed", "done")
 _FORMAT = "ifgan-run/1"
 
 
@@ -50,8 +51,10 @@ class Record:
     overrides : what was typed, in the order of typing.
     config : the whole configuration, as plain values.
     nodes : the job's graph by key, every node after its inputs.
-    at : when it ended, UTC in ISO 8601.
+    at : when it began or, once it has, ended; UTC in ISO 8601.
     error : why there is no result, in one line; None where there is one.
+    state : started, of a run that goes on or was killed; submitted, of one that nobody waits for;
+        failed or done.
     """
 
     key: str
@@ -62,22 +65,26 @@ class Record:
     nodes: Mapping[str, RecordedNode]
     at: str
     error: str | None = None
+    state: str = DONE
 
     @classmethod
-    def of(
-        cls, job: Job, *, overrides: Iterable[str], error: BaseException | None = None
-    ) -> Record:
-        """Of a job that has just ended."""
+    def of(cls, job: Job, state: str, *, error: BaseException | None = None) -> Record:
+        """Of a job as it stands now."""
         return cls(
             key=job.target.key,
             evaluation=None if job.evaluation is None else job.evaluation.key,
             store=str(Path(job.config.store).expanduser().absolute()),
-            overrides=[*overrides],
+            overrides=[*job.overrides],
             config=dataclasses.asdict(job.config),
             nodes={key: _recorded(node) for key, node in merge(job.targets).items()},
-            at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            error=None if error is None else circumstance(error) or type(error).__name__,
+            at=_now(),
+            error=None if error is None else _in_a_line(error),
+            state=state,
         )
+
+    def ended(self, state: str, *, error: str | None = None) -> Record:
+        """The same job now, of which only the record is there."""
+        return dataclasses.replace(self, at=_now(), state=state, error=error)
 
     def write(self, folder: Path) -> None:
         """Into a run directory; what an earlier run left there is replaced."""
@@ -108,6 +115,14 @@ class Record:
             raise UserError(
                 f"{folder / FILE} is damaged ({error}). Run the same command again."
             ) from error
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _in_a_line(error: BaseException) -> str:
+    return circumstance(error) or type(error).__name__
 
 
 def _recorded(node: Node) -> RecordedNode:
@@ -142,9 +157,10 @@ def run_folders(places: Iterable[Path]) -> Iterator[Path]:
 
 def _below(place: Path) -> list[Path]:
     """In the order of their jobs: smile-2 comes before smile-10, and after age-1."""
-    return sorted((path.parent for path in place.rglob(FILE)), key=_in_turn)
+    return sorted((path.parent for path in place.rglob(FILE)), key=in_turn)
 
 
-def _in_turn(folder: Path) -> tuple[Path, int, str]:
+def in_turn(folder: Path) -> tuple[Path, int, str]:
+    """What puts the jobs of a sweep into their order."""
     number = folder.name.rpartition("-")[2]
     return folder.parent, int(number) if number.isdigit() else -1, folder.name

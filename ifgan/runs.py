@@ -1,135 +1,152 @@
-"""Boundaries of finished runs and their generator, for commands that go on from there."""
+"""`python -m ifgan.runs [PLACE…] [option=value …]`: past runs, and what they left.
+
+Without a place: the runs that the store knows, wherever their directories are. With places: the
+runs there. A run's line says when it began or ended, what became of it, what was typed, how good
+the boundary is, and what the store holds of it: the bytes that it needs, and how many of them no
+other run does.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ifgan.boundary import Boundary
-from ifgan.edit_summary import title
-from ifgan.errors import UserError
+from ifgan.columns import in_bytes, table
+from ifgan.files import read_json
+from ifgan.needs import needed
+from ifgan.options import command, parse
+from ifgan.paths import store_at
+from ifgan.ranges import in_range
+from ifgan.record import run_folders
+from ifgan.run_index import Run, RunIndex, run_at
+from ifgan.store.contents import Bytes, Contents
 
-_RECORDED = ("class_label", "precision", "exit_resolution", "sha256")
 
-
-def boundaries_at(places: Sequence[Path], *, space: str | None = None) -> dict[str, Boundary]:
-    """The boundaries of run directories, of sweeps' jobs, and of files, by a readable name.
+@dataclass(frozen=True)
+class Options:
+    """Which runs are shown.
 
     Parameters
     ----------
-    space : of files by other tools, which do not say.
-
-    Raises
-    ------
-    UserError
-        If a place holds none.
+    last : so many, the newest.
+    store : whose runs; null: IFGAN_STORE, or where runs put it.
+    json : all runs, an object for each in one list.
     """
-    return _named([found for place in dict.fromkeys(places) for found in _boundaries(place, space)])
+
+    last: int = 20
+    json: bool = False
+    store: str | None = None
+
+    def __post_init__(self) -> None:
+        in_range("last", self.last, low=1, high=1_000_000)
 
 
-def _boundaries(place: Path, space: str | None) -> Iterator[tuple[Path, Boundary]]:
-    """The boundary of a run, or those of a sweep's jobs."""
-    if place.is_file() or (place / "boundary.npy").is_file():
-        yield place, Boundary.load(place, space=space)
-        return
-    jobs = sorted(path.parent for path in place.glob("*/boundary.npy"))
-    if not jobs:
-        raise UserError(
-            f"{place} holds no boundary. Give a run directory, a sweep's, or a boundary.npy."
-        )
-    for job in jobs:
-        yield job, Boundary.load(job)
+_HEAD = (
+    *("when (UTC)", "state", "attribute", "quality", "error"),
+    *("store", "its own", "directory", "typed"),
+)
+_QUALITIES = (("auroc", "AUROC"), ("spearman", "Spearman"))
+_HELP = f"{__doc__}\n{Options.__doc__}"
 
 
-def _named(found: Sequence[tuple[Path, Boundary]]) -> dict[str, Boundary]:
-    """Boundaries by a readable name, which says as much as it takes to tell them apart."""
-    spaces = {boundary.space for _, boundary in found}
-    names = [_title(b, space=len(spaces) > 1) for _, b in found]
-    count = Counter(names)
-    names = [
-        name if count[name] == 1 else f"{name} {b.provenance.get('svm', {}).get('method', '')}"
-        for name, (_, b) in zip(names, found, strict=True)
+def described(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Each run in plain data, with what its store holds of it."""
+    stores = dict.fromkeys(Path(run.record.store) for run in runs)
+    held = {store: _held(store, runs) for store in stores}
+    return [
+        {
+            "folder": str(run.folder.absolute()),
+            "at": run.record.at,
+            "state": run.state,
+            "attribute": run.record.config["attribute"]["name"],
+            "typed": [*run.record.overrides],
+            "metrics": _metrics(run),
+            "error": run.record.error,
+            "store": run.record.store,
+            **held[Path(run.record.store)][run.folder],
+        }
+        for run in runs
     ]
-    count = Counter(names)
-    return {
-        name if count[name] == 1 else f"{name} ({path})": boundary
-        for name, (path, boundary) in zip(names, found, strict=True)
-    }
 
 
-def _title(boundary: Boundary, *, space: bool) -> str:
-    conditions = [c["attribute"] for c in boundary.provenance.get("conditions", ())]
-    name = title(boundary.attribute, conditions)
-    return f"{name} {boundary.space.upper()}" if space else name
+def _held(store: Path, runs: Sequence[Run]) -> dict[Path, dict[str, Any]]:
+    """What a store holds of each run, and which of that no other run needs."""
+    ours = [run for run in runs if Path(run.record.store) == store]
+    if not store.is_dir():
+        return {run.folder: {"nodes": [], "bytes": 0, "own_bytes": 0} for run in ours}
+    contents = Contents.of(store)
+    everyone = {run.folder.resolve(): run for run in (*RunIndex(store).runs(), *ours)}
+    items = {place: needed(contents, [run.record]) for place, run in everyone.items()}
+    users = Counter(item.name for found in items.values() for item in found)
+    held = {}
+    for run in ours:
+        found = items[run.folder.resolve()]
+        own = Bytes.of_all(item.bytes for item in found if users[item.name] == 1)
+        held[run.folder] = {
+            "nodes": [item.name for item in found if item.span is None],
+            "bytes": Bytes.of_all(item.bytes for item in found).total,
+            "own_bytes": own.freed,
+        }
+    return held
 
 
-def generator_of(
-    places: Sequence[Path], boundaries: Sequence[Boundary], given: str | None
-) -> tuple[str, dict[str, Any]]:
-    """Name or file of the boundaries' generator, and its options, for ``load_generator``.
+def _metrics(run: Run) -> dict[str, float]:
+    """Those of a finished run that fit on a line."""
+    try:
+        found = read_json(run.folder / "metrics.json") if run.state == "done" else {}
+    except (OSError, ValueError, TypeError):
+        return {}
+    wanted = (*dict(_QUALITIES), "error_angle", "truth_cosine")
+    return {name: found[name] for name in wanted if found.get(name) is not None}
 
-    Parameters
-    ----------
-    places : where the boundaries were found; a run's configuration lies in ``.hydra``.
-    given : what to take instead of what is recorded.
 
-    Raises
-    ------
-    UserError
-        If none is given, and none is recorded.
-    """
-    if given is not None:
-        return given, {}
-    for boundary in boundaries:
-        own = boundary.provenance.get("generator", {})
-        if own.get("generator") == "toyfaces":
-            return "toyfaces", {"resolution": int(own["generator_digest"].rpartition("-")[2])}
-    for place in places:
-        if recorded := _recorded(place if place.is_dir() else place.parent):
-            return recorded
-    raise UserError(
-        "generator must be given, because no run beside these boundaries says which it was. Add "
-        "generator=NAME_OR_FILE, as in generator=stylegan3_r_ffhq."
+def _line(run: dict[str, Any]) -> tuple[str, ...]:
+    metrics = run["metrics"]
+    quality = [f"{name} {metrics[key]:.3f}" for key, name in _QUALITIES if key in metrics]
+    return (
+        run["at"][:16].replace("T", " "),
+        run["state"],
+        run["attribute"],
+        quality[0] if quality else "-",
+        f"{metrics['error_angle']:.0f}°" if "error_angle" in metrics else "-",
+        in_bytes(run["bytes"]),
+        in_bytes(run["own_bytes"]),
+        _short(run["folder"]),
+        " ".join([*run["typed"], *([f"({run['error']})"] if run["error"] else [])]),
     )
 
 
-def _recorded(folder: Path) -> tuple[str, dict[str, Any]] | None:
-    """The checkpoint of the run in a folder, or of a sweep's first job; None if there is none."""
-    from omegaconf import OmegaConf
-
-    for place in (folder, *sorted(path.parent for path in folder.glob("*/.hydra"))):
-        if not (place / ".hydra" / "config.yaml").is_file():
-            continue
-        config: Any = OmegaConf.load(place / ".hydra" / "config.yaml")
-        generator: Mapping[str, Any] = config.get("generator") or {}
-        if generator.get("kind") != "checkpoint" or config.sampler.get("uri"):
-            continue
-        path = str(generator["path"])
-        if "://" not in path:  # relative to where the run was started
-            started: Any = OmegaConf.load(place / ".hydra" / "hydra.yaml")
-            path = str(Path(started.hydra.runtime.cwd) / Path(path).expanduser())
-        options = {name: generator.get(name) for name in _RECORDED}
-        return path, {name: value for name, value in options.items() if value is not None}
-    return None
+def _short(folder: str) -> str:
+    path = Path(folder)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else folder
 
 
-def out_folder(out: str) -> Path:
-    """The folder to write to, made before anything is rendered for it.
+def _run(arguments: list[str]) -> str:
+    places, options = parse(arguments, Options)
+    if places:
+        runs = [run_at(folder) for folder in run_folders(places)]
+    else:
+        runs = RunIndex(store_at(options.store)).runs()
+    if options.json:
+        return json.dumps(described(runs), indent=1)
+    if not runs:
+        return "No runs. Give a folder of run directories, as outputs or multirun, or store=…."
+    shown = runs[-options.last :]
+    lines = table([_HEAD, *map(_line, described(shown))], right=(4, 5, 6))
+    if len(shown) < len(runs):
+        lines.append(f"{len(runs) - len(shown):,} more: last={len(runs)}")
+    return "\n".join(lines)
 
-    Raises
-    ------
-    UserError
-        If it is a file, or can't be made.
-    """
-    folder = Path(out).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise UserError(f"out must be a folder. Got the file '{folder}'. Name another.") from error
-    except OSError as error:
-        raise UserError(
-            f"out must be a folder; '{folder}' can't be made ({error.strerror}). Name another."
-        ) from error
-    return folder
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    return command(arguments, _HELP, _run, interrupted="nothing was changed")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -31,6 +31,16 @@ def settings_from_dict(spec: StepSpec, values: Mapping[str, Any]) -> Settings:
     return spec.settings(**coerced)
 
 
+def of_blocks(step: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What blocks of one family have in common, of the settings of the step that makes them.
+
+    A face depends on no other seed; a classifier that reads prompts keeps embeddings of images.
+    """
+    if step == "sampler":
+        return {name: v for name, v in settings.items() if name not in ("seed", "num_samples")}
+    return {**settings, "prompts": None}
+
+
 def base_type(hint: Any) -> tuple[Any, bool]:
     """The type without ``| None``, and whether None was allowed."""
     if get_origin(hint) in (Union, types.UnionType):

@@ -18,6 +18,10 @@ from ifgan.schema import Local
 from ifgan.store import Store
 
 
+class Detached(KeyboardInterrupt):
+    """Ctrl-C while waiting: the run goes on, and the message says how to fetch it."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one node.

@@ -67,9 +67,7 @@ class MergedLauncher(Launcher):
             self._compose(list(overrides), initial_job_idx + offset)
             for offset, overrides in enumerate(job_overrides)
         ]
-        Session.current().prepare(
-            [Job.of(to_config(_task_part(config)), folder=_folder(config)) for config in configs]
-        )
+        Session.current().prepare([_job(config) for config in configs])
         returned = []
         for config in configs:
             returned.append(
@@ -113,6 +111,11 @@ def register() -> None:
 def _folder(config: DictConfig) -> Path:
     """The directory that Hydra will make for a job."""
     return Path(str(config.hydra.sweep.dir)).absolute() / str(config.hydra.sweep.subdir)
+
+
+def _job(config: DictConfig) -> Job:
+    overrides = [str(override) for override in config.hydra.overrides.task]
+    return Job.of(to_config(_task_part(config)), folder=_folder(config), overrides=overrides)
 
 
 def _say_edits(folders: Sequence[Path]) -> None:

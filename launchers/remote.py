@@ -20,7 +20,7 @@ from ifgan.graph import Graph, Node, merge
 from ifgan.progress import Progress
 from ifgan.specs import STEPS, StepSpec
 from ifgan.store import Store
-from launchers import Outcome, Work
+from launchers import Detached, Outcome, Work
 from launchers.compile import Compiled, files_of, task_names
 from launchers.follow import follow
 from launchers.outputs import bring, locate_patiently
@@ -31,10 +31,6 @@ from launchers.submission import Pipeline, Submission, new_name
 log = logging.getLogger(__name__)
 
 _HOPELESS = (State.FAILED, State.CANCELLED, State.WAITING)  # of a task, once its run has ended
-
-
-class Detached(KeyboardInterrupt):
-    """Ctrl-C while waiting: the run goes on, and the message says how to fetch it."""
 
 
 def execute(backend: Remote, work: Work) -> dict[str, Outcome]:

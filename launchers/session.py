@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from filelock import BaseFileLock
 
 from ifgan.graph import Node, merge
 from ifgan.jobs import Job
+from ifgan.record import FAILED, STARTED, SUBMITTED, Record
+from ifgan.run_index import RunIndex
 from ifgan.store import Store
-from launchers import Outcome, Work, executor
+from launchers import Detached, Outcome, Work, executor
 from launchers.dry_run import DryRun, dry_run
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ class Session:
         self.requests: dict[tuple[str, str], DryRun] = {}
         self.folder: Path | None = None
         self.started = False
+        self._going_on: list[BaseFileLock] = []  # released by this process's end
 
     @classmethod
     def current(cls) -> Session:
@@ -60,7 +65,8 @@ class Session:
             log.info("Store: %s", store.root)
             if len(group) > 1:
                 log.info("%d jobs share a graph of %d steps", len(group), len(work.graph))
-            outcomes = execute(work)
+            with self._entered(group, store):
+                outcomes = execute(work)
             self.outcomes.update({(place, key): outcome for key, outcome in outcomes.items()})
             failed = [job for job in group if any(outcomes[n.key].error for n in job.targets)]
             if len(failed) > 1:  # Hydra raises the first one's error, and only that
@@ -68,6 +74,22 @@ class Session:
                 log.error(
                     "%d of %d jobs failed: %s; see their logs", len(failed), len(group), names
                 )
+
+    @contextlib.contextmanager
+    def _entered(self, jobs: Sequence[Job], store: Store) -> Iterator[None]:
+        """Put the jobs on record while they run: what they need is not removed meanwhile."""
+        assert self.folder is not None
+        folders = [job.folder or self.folder for job in jobs]
+        _record(jobs, folders, STARTED)
+        self._going_on.append(RunIndex(store.root).enter(folders, session=self.folder))
+        try:
+            yield
+        except Detached:
+            _record(jobs, folders, SUBMITTED)
+            raise
+        except Exception as error:
+            _record(jobs, folders, FAILED, error=error)
+            raise
 
     def forget_unstarted(self) -> None:
         """Remove the directory that Hydra made for a run that was refused before it began."""
@@ -95,6 +117,14 @@ class Session:
         if (_place(job), job.target.key) not in self.requests:
             self.prepare([job])
         return self.requests[_place(job), job.target.key]
+
+
+def _record(
+    jobs: Sequence[Job], folders: Sequence[Path], state: str, *, error: Exception | None = None
+) -> None:
+    for job, folder in zip(jobs, folders, strict=True):
+        folder.mkdir(parents=True, exist_ok=True)
+        Record.of(job, state, error=error).write(folder)
 
 
 def _place(job: Job) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from ifgan.boundary import Boundary
 from ifgan.compose import compose_config
 from ifgan.jobs import Job
-from ifgan.record import Record
+from ifgan.record import DONE, FAILED, Record
 
 ATTRIBUTES = ("smile", "age", "eyeglasses", "pose", "beard")
 _KINDS = {"age": "continuous", "pose": "continuous"}
@@ -30,7 +30,7 @@ def sweep(
 ) -> Path:
     """A sweep of some attributes, of two methods and of C; the same numbers every time."""
     rng = np.random.RandomState(3)
-    record = Record.of(Job.of(compose_config([f"store={folder}/store"])), overrides=[])
+    record = Record.of(Job.of(compose_config([f"store={folder}/store"])), DONE)
     for number in range(count):
         name = attributes[number % len(attributes)]
         method = ("linear", "interfacegan")[number // len(attributes) % 2]
@@ -42,7 +42,9 @@ def sweep(
         run.mkdir(parents=True)
         error = "generator.path must be a file. Got 'none.pkl'." if number in failed else None
         key = f"{number:032x}"
-        dataclasses.replace(record, key=key, config=config, error=error).write(run)
+        state = DONE if error is None else FAILED
+        told = dataclasses.replace(record, key=key, config=config, error=error, state=state)
+        told.write(run)
         if error is None:
             auroc = 0.97 - 0.04 * (method == "interfacegan") - 0.02 * abs(np.log10(c) + 2)
             metrics = _metrics(float(auroc + rng.uniform(-0.02, 0.02)), rng)

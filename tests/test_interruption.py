@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ifgan import upkeep
+from ifgan.run_index import RunIndex
 from tests import artifact_bytes
 from tests.conftest import Shell
 
@@ -48,6 +50,9 @@ def test_killed_run_continues_to_the_same_bits(
     process.send_signal(signal.SIGKILL)
     process.communicate()
     kept = {path.name for path in shell.store.glob("*/node.json")}
+    assert [run.state for run in RunIndex(shell.store).runs()] == ["interrupted"]
+    upkeep.prune(shell.store, apply=True)  # takes nothing of what can be gone on from
+    assert kept == {path.name for path in shell.store.glob("*/node.json")} and moment(shell.store)
     shell.ok(*JOB)
     assert artifact_bytes.of_store(shell.store) == uninterrupted
     assert kept <= {path.name for path in shell.store.glob("*/node.json")}

@@ -16,6 +16,7 @@ LAYERS = (
     (
         "ifgan.errors",
         "ifgan.ranges",
+        "ifgan.framing",
         "ifgan.preprocessing",
         "ifgan.labels",
         "ifgan.prompts",
@@ -27,6 +28,7 @@ LAYERS = (
         "ifgan.paths",
         "ifgan.files",
         "ifgan.header",
+        "ifgan.columns",
         "ifgan.locks",
         "ifgan.parallel",
         "ifgan.workers",
@@ -110,10 +112,13 @@ LAYERS = (
         "ifgan.identities",
         "ifgan.jobs",
         "ifgan.record",
+        "ifgan.run_index",
+        "ifgan.needs",
+        "ifgan.upkeep",
         "ifgan.compose",
         "ifgan.complaints",
         "ifgan.interface",
-        "ifgan.runs",
+        "ifgan.places",
         "ifgan.comparison",
         "launchers",
     ),
@@ -131,6 +136,8 @@ LAYERS = (
         "ifgan.overview",
         "ifgan.provision",
         "ifgan.reference",
+        "ifgan.runs",
+        "ifgan.store.__main__",
         "ifgan.__main__",
     ),
 )
@@ -196,8 +203,9 @@ def _within(module: str, names: tuple[str, ...]) -> bool:
 
 
 def _layer(module: str) -> int:
-    [found] = [number for number, names in enumerate(LAYERS) if _within(module, names)]
-    return found
+    """That of the nearest name: a package may have its command elsewhere."""
+    named = {name: number for number, names in enumerate(LAYERS) for name in names}
+    return named[max((name for name in named if _within(module, (name,))), key=len)]
 
 
 MODULES = _modules()

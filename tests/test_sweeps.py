@@ -11,6 +11,8 @@ import pytest
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from ifgan import upkeep
+from ifgan.run_index import RunIndex
 from tests import artifact_bytes
 from tests.conftest import Shell
 
@@ -58,6 +60,15 @@ def swept(shared_shell: Shell) -> Shell:
 def test_faces_are_rendered_and_scored_once(swept: Shell) -> None:
     steps = artifact_bytes.steps_of(swept.store)
     assert steps == ["classifier", "sampler", "svm", "svm", "svm", "svm"]
+
+
+def test_the_store_knows_what_the_jobs_need(swept: Shell) -> None:
+    """Nodes and blocks alike: what was made for them is told to be theirs."""
+    assert upkeep.prune(swept.store)[-1] == "All of it is needed."
+    found = {run.folder: run for run in RunIndex(swept.store).runs()}
+    assert {*found} == {*swept.run_dirs()} and {run.state for run in found.values()} == {"done"}
+    typed = [run.record.overrides for run in found.values()]
+    assert sorted(line[0] for line in typed) == ["attribute=age"] * 2 + ["attribute=smile"] * 2
 
 
 def test_every_job_has_its_directory_log_and_result(swept: Shell) -> None:

@@ -19,8 +19,8 @@ from ifgan.boundary import Boundary
 from ifgan.comparison.runs import Run
 from ifgan.errors import circumstance
 from ifgan.files import write_whole
+from ifgan.places import generator_of
 from ifgan.progress import Progress
-from ifgan.runs import generator_of
 from ifgan.strip import Course, Strip
 
 if TYPE_CHECKING:

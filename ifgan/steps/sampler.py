@@ -28,6 +28,7 @@ from ifgan.files import write_json
 from ifgan.generators.base import Generator, HasStyles, KnowsTruth, seeds_to_z
 from ifgan.layers import row_groups
 from ifgan.runtime import Runtime
+from ifgan.settings import of_blocks
 from ifgan.specs import STEPS, SamplerSettings, settings_to_dict
 from ifgan.steps.abreast import work_abreast
 from ifgan.steps.rendering import render_missing, render_spans
@@ -53,6 +54,7 @@ def run(
     wanted = Span(settings.seed, settings.seed + settings.num_samples)
     blocks = Blocks(runtime.blocks / family)
     with using(device), blocks.lock():
+        blocks.describe("sampler", of_blocks("sampler", settings_to_dict(settings)))
         if len(devices) > 1:
             work = functools.partial(
                 _render_spans,
@@ -92,9 +94,8 @@ def _render_spans(
 def family_of(settings: SamplerSettings, device: torch.device) -> str:
     """Name of the blocks that may be put together: all that a face depends on but its seed."""
     spec = STEPS["sampler"]
-    own = settings_to_dict(settings)
-    del own["seed"], own["num_samples"]
-    return digest(spec.name, spec.revision, own, device_class(device))
+    common = of_blocks("sampler", settings_to_dict(settings))
+    return digest(spec.name, spec.revision, common, device_class(device))
 
 
 def _shard(blocks: Blocks, span: Span, faces: Path) -> dict[str, Any]:
@@ -178,6 +179,7 @@ def _latents(
             "truncation_psi": settings.truncation_psi,
             "truncation_cutoff": settings.truncation_cutoff,
             "align": settings.align,
+            **({"filter": settings.filter} if settings.filter else {}),
             "mixing": settings.mixing,
             "groups": [list(g) for g in row_groups(generator.num_ws, mixing=settings.mixing)],
             "w": _MIXED if settings.mixing else "untruncated; one row, valid for all rows",

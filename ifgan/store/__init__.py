@@ -2,6 +2,7 @@
 
     <store>/<key>/node.json, <output>…     one finished node; node.json is its record
     <store>/blocks/<family>/<a>-<b>/       finished seeds a … b-1 of one kind of work
+    <store>/runs                           which run directories need what (run_index)
     <store>/.locks, <store>/.scratch       what is being made now
 
 A node is built in ``.scratch``, flushed, and moved to its place by one ``os.replace``: a killed
@@ -81,7 +82,7 @@ class Store:
         place = self.root / key
         if not place.exists():
             return None
-        problem = _problem(place, key)
+        problem = problem_of(place, key)
         if problem:
             raise UserError(
                 f"store: {place} is damaged ({problem}). Delete that directory and run again; "
@@ -155,7 +156,7 @@ class Store:
         return record
 
 
-def _problem(place: Path, key: str) -> str | None:
+def problem_of(place: Path, key: str, *, thorough: bool = False) -> str | None:
     """What is wrong with a finished node's directory; None if nothing is."""
     try:
         record = json.loads((place / _RECORD).read_text())
@@ -164,7 +165,7 @@ def _problem(place: Path, key: str) -> str | None:
         return f"{_RECORD} is missing or unreadable"
     if found != key:
         return f"{_RECORD} belongs to {found}"
-    return first_problem(place, files)
+    return first_problem(place, files, thorough=thorough)
 
 
 def _file_system(path: Path) -> str:
