@@ -27,9 +27,9 @@ from ifgan.errors import UserError
 from ifgan.faces import Faces, read_faces
 from ifgan.files import write_whole
 from ifgan.options import command, parse
+from ifgan.places import generator_of
 from ifgan.record import Record
 from ifgan.report.overview import OverviewData, overview
-from ifgan.runs import generator_of
 from ifgan.seeds import parse_seeds
 from ifgan.store import Store
 
