@@ -6,6 +6,8 @@ import csv
 import dataclasses
 import json
 import logging
+import re
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +22,7 @@ from ifgan.comparison.runs import Run, read_runs
 from ifgan.comparison.settings import differing, folded
 from launchers import merged
 from tests.compared import sweep
+from tests.conftest import CHECKOUT, Shell
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +240,31 @@ def test_five_hundred_runs_take_two_seconds(tmp_path: Path) -> None:
     seconds = time.process_time() - start
     assert seconds < 2.0
     assert text.count("\n") > 500 and written.stat().st_size < 2_000_000
+
+
+DOCUMENT = (CHECKOUT / "docs" / "compare.md").read_text(encoding="utf-8")
+COMMANDS = [
+    shlex.split(line)
+    for block in re.findall(r"```bash\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+def test_the_document_s_commands_run_and_a_multirun_leaves_its_page(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of fewer attributes and faces; what reads the runs is run in this process."""
+    run, *compared = COMMANDS
+    shell.ok(*run[3:], "attribute=smile,pose", "sampler.num_samples=400")
+    page = shell.folder / "sweep" / "compare.html"
+    assert "Mean AUROC by method" in page.read_text(encoding="utf-8")
+    page.unlink()
+    monkeypatch.chdir(shell.folder)
+    assert len(compared) == 6
+    for python, m, module, *arguments in compared:
+        assert (python, m, module) == ("python", "-m", "ifgan.compare")
+        drawn = [] if any(a.startswith("gallery=") for a in arguments) else ["gallery=0"]
+        assert said(capsys, *arguments, *drawn)
+    assert page.read_text(encoding="utf-8").count("data:image/webp") == 4
+    assert (shell.folder / "two" / "compare.html").exists()
+    assert len([*shell.folder.glob("sweep/*/moved-*.webp")]) == 4

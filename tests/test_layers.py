@@ -39,6 +39,7 @@ LAYERS = (
         "ifgan.reach",
         "ifgan.specs",
         "ifgan.settings",
+        "ifgan.tracking_options",
         "ifgan.schema",
     ),
     (
@@ -136,6 +137,8 @@ LAYERS = (
         "ifgan.overview",
         "ifgan.provision",
         "ifgan.reference",
+        "ifgan.track",
+        "ifgan.tracking",
         "ifgan.runs",
         "ifgan.store.__main__",
         "ifgan.__main__",
@@ -159,7 +162,7 @@ ONLY_IN = {
     "onnxruntime": ("ifgan.onnx_session",),
     "transformers": ("ifgan.transformers_model",),
     "huggingface_hub": ("ifgan.model_source",),
-    "wandb": (),
+    "wandb": ("ifgan.tracking.writing",),
     "matplotlib": ("ifgan.report",),
     "hydra": ("ifgan.__main__", "ifgan.compose", "ifgan.complaints", "launchers.merged"),
 }

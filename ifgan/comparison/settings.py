@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Where results lie and what comes of them later: no part of what a run is.
-_ASIDE = ("store", "publish", "objective", "dry_run")
+_ASIDE = ("tracking", "store", "publish", "objective", "dry_run")
 
 
 @dataclass(frozen=True)
