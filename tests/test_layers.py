@@ -76,6 +76,7 @@ LAYERS = (
         "ifgan.model_labels",
         "ifgan.image_processor",
         "ifgan.transformers_model",
+        "ifgan.listings",
         "ifgan.existing",
         "ifgan.faces",
         "ifgan.blas",

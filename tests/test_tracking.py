@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -25,6 +27,13 @@ from tests.launchers.fault_server import Fault
 from tests.wandb_files import OfflineRun, read
 from tests.wandb_server import Run, WandbServer
 
+COMMANDS = [
+    line
+    for block in re.findall(
+        r"```bash\n(.*?)```", (CHECKOUT / "docs" / "tracking.md").read_text(), flags=re.DOTALL
+    )
+    for line in block.splitlines()
+]
 GIVEN = "svm.conditions=[eyeglasses]"
 USED = ["samples-toyfaces:v0", "scores-toyfaces:v0", "boundary-eyeglasses-w:v0"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -42,13 +51,10 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 @pytest.fixture(scope="module")
 def sweep(shell: Shell) -> Path:
     """A finished sweep of two attributes, both given a third, that has logged itself."""
-    jobs = ("attribute=smile,age", GIVEN)
-    done = shell.ok("-m", *jobs, *FEW, *FEWER_STEPS, "tracking=wandb", "tracking.tags=[paper]")
-    folder = shell.run_dirs()[0].parent
-    assert f"W&B: 3 runs are offline; to upload: wandb sync {folder.relative_to(shell.folder)}" in (
-        done.stderr
-    )
-    return folder
+    _, _, _, *arguments = shlex.split(COMMANDS[0])
+    done = shell.ok(*arguments, GIVEN, *FEW, *FEWER_STEPS, "tracking.tags=[paper]")
+    assert "W&B: 3 runs are offline; to upload: wandb sync sweep/wandb" in done.stderr
+    return shell.folder / "sweep"
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +84,8 @@ def test_there_is_one_run_a_job_and_one_for_the_sweep(
 ) -> None:
     jobs = jobs_of(sweep)
     assert len(jobs) == 2 and {*jobs} < {*logged} and len(logged) == 3
-    group = f"{sweep.parent.name} {sweep.name}"
-    assert {(run.run.run_group, run.run.project) for run in logged.values()} == {(group, "ifgan")}
+    places = {(run.run.run_group, run.run.project) for run in logged.values()}
+    assert places == {("sweep", "ifgan")}
     assert {run.exit_code for run in logged.values()} == {0}
     for key, folder in jobs.items():
         run = logged[key].run
@@ -231,6 +237,20 @@ def test_a_cached_run_is_logged_and_logging_twice_updates_one_run(
         assert sorted(run.used) == sorted([*USED, *USED])
         assert run.made.count("boundary-smile-w:v0") == 2
     assert len([*folder.glob("wandb/offline-run-*")]) == 1, "the earlier one is replaced"
+
+
+def test_the_pages_commands_bring_offline_runs_to_w_and_b(sweep: Path, tmp_path: Path) -> None:
+    shutil.copytree(sweep, tmp_path / "sweep")
+    home = {"HOME": str(tmp_path)}
+    _, track, sync = COMMANDS
+    said = Shell(tmp_path, home).ok(*track.split()[3:], module="ifgan.track").stdout
+    assert sync in said
+    with WandbServer() as server:
+        online(Shell(tmp_path, home), server).ok(*sync.split()[1:], module="wandb")
+        assert len(server.runs) == 3
+        for run in server.runs.values():
+            assert run.bucket["project"] == "faces" and run.bucket["groupName"] == "sweep"
+            assert "paper" in run.bucket["tags"]
 
 
 def _state(server: WandbServer, key: str) -> tuple[Any, ...]:
