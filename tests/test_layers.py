@@ -135,6 +135,7 @@ LAYERS = (
         "ifgan.edit_options",
         "ifgan.evaluate",
         "ifgan.fetch",
+        "ifgan.overview",
         "ifgan.provision",
         "ifgan.reference",
         "ifgan.track",
