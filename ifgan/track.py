@@ -155,9 +155,14 @@ def _finished(places: Iterable[Path]) -> tuple[list[FinishedJob], list[str]]:
 def _contents(
     jobs: Iterable[FinishedJob], options: Options
 ) -> Iterator[tuple[Content, Path, writing.Place]]:
-    """Every run to write, where it is written, and where it goes; after jobs their sweeps."""
+    """Every run to write, where it is written, and where it goes; after jobs their sweeps.
+
+    Of a sweep only where all its finished jobs are among them: other processes log theirs.
+    """
     sweeps: dict[Path, FinishedJob] = {}
+    given = set()
     for job in jobs:
+        given.add(job.run_id)
         own = options.over(job.record.config.get("tracking", {}))
         content = content_of(job, group=_group(own, job.sweep), tags=own.listed or [])
         yield content, job.sweep or job.folder, own.place
@@ -165,7 +170,7 @@ def _contents(
             sweeps[job.sweep] = job
     for sweep, job in sweeps.items():
         members, _ = _finished([sweep])
-        if len(members) > 1:
+        if len(members) > 1 and given.issuperset(member.run_id for member in members):
             own = options.over(job.record.config.get("tracking", {}))
             keys = [Record.read(folder).key for folder in run_folders([sweep])]
             content = content_of_sweep(
