@@ -30,7 +30,19 @@ ELSEWHERE = {"docs/benchmarks.md"} | {
     if path.startswith("docs/") and any(f'"{Path(path).name}"' in text for text in TESTS.values())
 }
 #: Programs of other projects: their lines are not run.
-FOREIGN = ("pip", "git", "conda", "gcloud", "docker", "kubectl", "python3", "cd", "export", ".")
+FOREIGN = (
+    "pip",
+    "git",
+    "conda",
+    "gcloud",
+    "docker",
+    "kubectl",
+    "python3",
+    "cd",
+    "export",
+    ".",
+    "wandb",
+)
 #: Commands that end with an error here, where there is no cloud, no cluster and no daemon.
 REFUSED_HERE = {
     "generator=stylegan3_r_ffhq": "Put the file at",
