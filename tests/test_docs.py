@@ -37,11 +37,11 @@ FOREIGN = (
     "gcloud",
     "docker",
     "kubectl",
-    "wandb",
     "python3",
     "cd",
     "export",
     ".",
+    "wandb",
 )
 #: Commands that end with an error here, where there is no cloud, no cluster and no daemon.
 REFUSED_HERE = {
