@@ -148,7 +148,7 @@ class TransformersModel(Framed):
     """A model of ``transformers``."""
 
     image_size: int = 224  # pixels a side that its preprocessing resizes to
-    path: str = MISSING  # a directory, or OWNER/NAME of huggingface.co
+    path: str = MISSING  # a directory, also gs://… or s3://…, or OWNER/NAME of huggingface.co
     revision: str | None = None  # commit, tag or branch there; null: what is newest
 
 

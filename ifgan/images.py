@@ -22,8 +22,8 @@ def resize(images: Tensor, size: int, *, filter: str | None = None) -> Tensor:
 
     Parameters
     ----------
-    filter : one of ``framing.FILTERS``; None: bicubic. All are separable, weighted in float32, and
-        the same on every device to 1e-4 of what an image of [-1, 1] can have.
+    filter : one of ``framing.FILTERS``; None: bicubic. All are separable and weighted in float32;
+        devices are to agree to 1e-4 on images of [-1, 1].
 
     Source: bicubic (a = -0.5), bilinear and lanczos (three lobes) are Pillow's; area is the mean
     over what a pixel covers, parts of pixels by their share, and the nearest where it enlarges.

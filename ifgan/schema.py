@@ -23,6 +23,7 @@ from ifgan.preprocessing import Network, check_sha256
 from ifgan.prompts import check_prompt
 from ifgan.ranges import identifier, in_range, once, one_of, positive, rising_shares
 from ifgan.specs import MEASURES, PRECISIONS
+from ifgan.tracking_options import Tracking
 
 METHODS = ("auto", "linear", "regression", "ridge", "logistic", "interfacegan")
 LABELS = ("threshold", "ends", "quantiles")
@@ -278,6 +279,7 @@ class Config:
     edit: EditOptions = field(default_factory=EditOptions)
     evaluation: Evaluation = field(default_factory=Evaluation)
     backend: Any = MISSING
+    tracking: Tracking = field(default_factory=Tracking)
     store: str = MISSING  # where finished work is kept, and found again by its key
     objective: str = "auroc"  # the metric that a job returns, for sweepers that tune
     publish: str | None = None  # where results go too: a path, gs://… or s3://…

@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 class Session:
     """Outcomes of this process by key; one for the process, see ``current``.
 
-    ``folder`` is the run or sweep directory that Hydra has made for it.
+    ``folder`` is the run or sweep directory that Hydra has made for it; ``finished`` are the run
+    directories that the command will log at its end, None in a process of another launcher's,
+    which has no such end.
     """
 
     _current: Session | None = None
@@ -32,6 +34,7 @@ class Session:
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.requests: dict[tuple[str, str], DryRun] = {}
         self.folder: Path | None = None
+        self.finished: list[Path] | None = None
         self.started = False
         self._going_on: list[BaseFileLock] = []  # released by this process's end
 

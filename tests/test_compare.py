@@ -14,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 
 from ifgan import compare
 from ifgan.comparison import gallery, page, table
 from ifgan.comparison.cosines import cosines
 from ifgan.comparison.runs import Run, read_runs
 from ifgan.comparison.settings import differing, folded
+from ifgan.compose import compose_config
 from launchers import merged
 from tests.compared import sweep
 from tests.conftest import CHECKOUT, Shell
@@ -268,3 +271,12 @@ def test_the_document_s_commands_run_and_a_multirun_leaves_its_page(
     assert page.read_text(encoding="utf-8").count("data:image/webp") == 4
     assert (shell.folder / "two" / "compare.html").exists()
     assert len([*shell.folder.glob("sweep/*/moved-*.webp")]) == 4
+
+
+def test_a_configuration_is_composed_while_hydra_runs_a_sweep() -> None:
+    """As the page of a multirun does for its faces; what Hydra is at stays as it is."""
+    with initialize_config_dir(str(CHECKOUT / "conf"), version_base="1.3"):
+        application = GlobalHydra.instance().hydra
+        assert compose_config(["generator=toyfaces"]).generator.kind == "toyfaces"
+        assert GlobalHydra.instance().hydra is application is not None
+    assert not GlobalHydra.instance().is_initialized()

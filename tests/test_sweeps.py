@@ -111,7 +111,9 @@ def test_joblib_replaces_the_launcher_and_the_store_does_the_sharing(
     swept: Shell, shell: Shell
 ) -> None:
     jobs = ("-m", "attribute=smile,age", SMALL)
-    shell.ok(*jobs, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    logged = ("tracking=wandb", "tracking.mode=offline")
+    shell.ok(*jobs, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *logged)
+    assert len([*shell.folder.glob("multirun/*/*/wandb/offline-run-*")]) == 2
     merged = artifact_bytes.of_store(swept.store)
     found = artifact_bytes.of_store(shell.store)
     assert artifact_bytes.steps_of(shell.store) == ["classifier", "sampler", "svm", "svm"]
