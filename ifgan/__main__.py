@@ -21,6 +21,7 @@ from ifgan.record import DONE, FAILED, SUBMITTED, Record
 from ifgan.tracking import client
 from launchers import Outcome, merged
 from launchers.session import Session
+from launchers.views import say
 
 log = logging.getLogger(__name__)
 for_the_file = logging.getLogger("ifgan.record")  # what the console has shown already
@@ -47,7 +48,11 @@ def job(cfg: DictConfig) -> float | None:
     found = {node.key: outcome for node, outcome in outcomes}
     target, *evaluated = (found[node.key] for node in current.targets)
     failed = next((outcome.error for outcome in (target, *evaluated) if outcome.error), None)
-    Record.of(current, _state(target, failed), error=failed).write(folder)
+    record = Record.of(current, _state(target, failed), error=failed)
+    record.write(folder)
+    if current.config.progress == "json":
+        name = current.config.attribute.name
+        say("job", folder=str(folder), attribute=name, state=record.state, error=record.error)
     for outcome in (target, *evaluated):
         if outcome.detached:
             log.info("%s: %s", current.config.attribute.name, outcome.detached)

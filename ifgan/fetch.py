@@ -20,6 +20,7 @@ from ifgan.run_index import RunIndex
 from ifgan.store import Store
 from ifgan.tracking import client
 from launchers import Detached, Outcome, remote
+from launchers.board import board_of_tasks
 from launchers.service import Run, Service, service_of
 from launchers.submission import Pipeline, Submission, submissions_of
 
@@ -48,7 +49,8 @@ def fetch(folder: Path, *, wait: bool = True) -> list[str]:
             if not wait and not (status := service.status(run)).state.is_final:
                 log.info("%s: %s, %s", pipeline.name, status.state, run.link)
                 continue
-            status = remote.watch(service, submission, run, pipeline.tasks)
+            with board_of_tasks(pipeline.tasks, "auto") as board:
+                status = remote.watch(service, submission, run, pipeline.tasks, board)
             outcomes.update(remote.collect(service, submission, pipeline, status, store))
         errors += _deliver(submission, outcomes, store)
     return errors

@@ -32,6 +32,7 @@ KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
 DEVICES = ("auto", "cpu", "cuda")
 METRICS = ("euclidean", "covariance")
+PROGRESS = ("auto", "live", "plain", "quiet", "json")
 JUDGES = ("judge", "toyfaces", "toyfaces_biased")
 
 
@@ -283,6 +284,10 @@ class Config:
     objective: str = "auroc"  # the metric that a job returns, for sweepers that tune
     publish: str | None = None  # where results go too: a path, gs://… or s3://…
     dry_run: bool = False  # write what would be submitted, contact nothing
+    progress: str = "auto"  # how far the graph is, told live, plain, quiet or as json; auto: by tty
+
+    def __post_init__(self) -> None:
+        one_of("progress", self.progress, PROGRESS)
 
 
 #: The groups whose choices have options of their own. conf/<group>/<choice>.yaml starts from

@@ -63,20 +63,19 @@ class Session:
             execute = executor(group[0].config.backend)
             store = Store(group[0].config.store)
             assert self.folder is not None, "Hydra made it before the first job"
-            work = Work(group, store, self.folder)
+            work = Work(group, store, self.folder, group[0].config.progress)
             self.started = True
             log.info("Store: %s", store.root)
             if len(group) > 1:
                 log.info("%d jobs share a graph of %d steps", len(group), len(work.graph))
-            with self._entered(group, store):
-                outcomes = execute(work)
+            try:
+                with self._entered(group, store):
+                    outcomes = execute(work)
+            except Exception as error:
+                if len(places) == 1:
+                    raise
+                outcomes = {key: Outcome(None, error=error) for key in work.graph}
             self.outcomes.update({(place, key): outcome for key, outcome in outcomes.items()})
-            failed = [job for job in group if any(outcomes[n.key].error for n in job.targets)]
-            if len(failed) > 1:  # Hydra raises the first one's error, and only that
-                names = ", ".join(dict.fromkeys(job.config.attribute.name for job in failed))
-                log.error(
-                    "%d of %d jobs failed: %s; see their logs", len(failed), len(group), names
-                )
 
     @contextlib.contextmanager
     def _entered(self, jobs: Sequence[Job], store: Store) -> Iterator[None]:
