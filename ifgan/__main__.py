@@ -18,8 +18,10 @@ from ifgan.complaints import complaint, quiet_hydra
 from ifgan.errors import UserError, refuse_accounts
 from ifgan.jobs import Job, Result, next_step, warn_unused
 from ifgan.record import DONE, FAILED, SUBMITTED, Record
+from ifgan.tracking import client
 from launchers import Outcome, merged
 from launchers.session import Session
+from launchers.views import say
 
 log = logging.getLogger(__name__)
 for_the_file = logging.getLogger("ifgan.record")  # what the console has shown already
@@ -48,7 +50,11 @@ def job(cfg: DictConfig) -> float | None:
     found = {node.key: outcome for node, outcome in outcomes}
     target, *evaluated = (found[node.key] for node in current.targets)
     failed = next((outcome.error for outcome in (target, *evaluated) if outcome.error), None)
-    Record.of(current, _state(target, failed), error=failed).write(folder)
+    record = Record.of(current, _state(target, failed), error=failed)
+    record.write(folder)
+    if current.config.progress == "json":
+        name = current.config.attribute.name
+        say("job", folder=str(folder), attribute=name, state=record.state, error=record.error)
     for outcome in (target, *evaluated):
         if outcome.detached:
             log.info("%s: %s", current.config.attribute.name, outcome.detached)
@@ -58,6 +64,10 @@ def job(cfg: DictConfig) -> float | None:
     assert target.artifacts is not None
     evaluation = evaluated[0].artifacts if evaluated else None
     result = Result.collect(target.artifacts, folder, evaluation=evaluation)
+    if session.finished is None:
+        client.log_finished([folder])
+    else:
+        session.finished.append(folder)
     if evaluated and evaluated[0].error:  # the boundary is there all the same
         raise evaluated[0].error
     if all(outcome.cached for _, outcome in outcomes):
@@ -98,24 +108,36 @@ def main() -> None:
     run: Callable[[], None] = hydra.main(
         version_base="1.3", config_path=str(paths.shipped("conf")), config_name="config"
     )(job)
+    finished: list[Path] = []
+    Session.current().finished = finished
+    try:
+        code = _run(run)
+        client.log_finished(finished)
+    except KeyboardInterrupt as interrupt:
+        said = str(interrupt) or "interrupted; finished work is kept, the same command continues"
+        sys.stderr.write(f"\n{said}\n")
+        logging.shutdown()
+        os._exit(130)  # threads that still fit are not waited for: the store survives any death
+    if code:
+        sys.exit(code)
+
+
+def _run(run: Callable[[], None]) -> int:
+    """The exit code of the jobs; what went wrong is said in one line, unless it is a bug."""
     try:
         refuse_accounts(sys.argv[1:])
         if any(argument.startswith("--experimental-rerun") for argument in sys.argv):
             raise UserError("--experimental-rerun unpickles its file; repeat the overrides instead")
         with quiet_hydra():
             run()
-    except KeyboardInterrupt as interrupt:
-        said = str(interrupt) or "interrupted; finished work is kept, the same command continues"
-        sys.stderr.write(f"\n{said}\n")
-        logging.shutdown()
-        os._exit(130)  # threads that still fit are not waited for: the store survives any death
     except Exception as error:
         line = complaint(error)
         if line is None:
             raise
         Session.current().forget_unstarted()
         sys.stderr.write(f"error: {line}\n")
-        sys.exit(1)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from ifgan.errors import UserError
+from ifgan.framing import DEFAULT, Framing
 from ifgan.labels import OUTPUTS, Label, labels_of
 from ifgan.preprocessing import Preprocessing, check_sha256
 from ifgan.prompts import check_templates
@@ -52,7 +53,22 @@ class ScoreFile(Classifier):
 
 
 @dataclass
-class Labelled(Classifier):
+class Framed(Classifier):
+    """One that looks at faces, and may be shown a part of them, resized by another filter."""
+
+    filter: str = DEFAULT  # or bilinear, lanczos, area: how faces are resized for it, antialiased
+    crop: Any = None  # shown of a face: 0.8, its middle; [top, left, height, width] in such shares
+
+    def __post_init__(self) -> None:
+        self.framing()
+
+    def framing(self) -> Framing:
+        """How a stored face becomes what it takes."""
+        return Framing.of(filter=self.filter, crop=self.crop)
+
+
+@dataclass
+class Labelled(Framed):
     """A network or a function from elsewhere, whose columns are given names."""
 
     image_size: int = 224  # pixels a side that it takes
@@ -61,6 +77,7 @@ class Labelled(Classifier):
     unit: str = ""  # of values: years, degrees, …
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.described()
 
     def described(self) -> tuple[Label, ...]:
@@ -115,7 +132,7 @@ class Python(Labelled):
 
 
 @dataclass
-class CelebaResNet50(Classifier):
+class CelebaResNet50(Framed):
     """A ResNet-50 with the 40 attributes of CelebA, two logits each (docs/classifiers.md)."""
 
     kind: str = "celeba_resnet50"
@@ -125,6 +142,7 @@ class CelebaResNet50(Classifier):
     present: int = 1  # of an attribute's two logits, 0 or 1, the one that says it is there
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.sha256 is not None:
             check_sha256("classifier.sha256", self.sha256)
         in_range("classifier.image_size", self.image_size, low=32, high=2048)
@@ -132,11 +150,11 @@ class CelebaResNet50(Classifier):
 
 
 @dataclass
-class TransformersModel(Classifier):
+class TransformersModel(Framed):
     """A model of ``transformers``."""
 
     image_size: int = 224  # pixels a side that its preprocessing resizes to
-    path: str = MISSING  # a directory, or OWNER/NAME of huggingface.co
+    path: str = MISSING  # a directory, also gs://… or s3://…, or OWNER/NAME of huggingface.co
     revision: str | None = None  # commit, tag or branch there; null: what is newest
 
 
@@ -166,7 +184,13 @@ class Clip(TransformersModel):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_templates("classifier.templates", self.templates)
+
+
+def framing_of(chosen: Classifier) -> Framing:
+    """How a stored face becomes what a classifier takes; as it is for those that leave it open."""
+    return chosen.framing() if isinstance(chosen, Framed) else Framing()
 
 
 CLASSIFIERS: dict[str, type] = {

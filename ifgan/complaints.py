@@ -40,6 +40,11 @@ def complaint(error: BaseException) -> str | None:
         return _refused_option(error.__cause__)
     if isinstance(error, OmegaConfBaseException):
         return _refused_option(error)
+    if several := re.match(r"Ambiguous value for argument '(.+)'", str(error)):
+        given = several[1]
+        return (
+            f"{given} are several values. Add -m to run a job for each: python -m ifgan -m {given}"
+        )
     if isinstance(error, HydraException):
         return f"{_flat(str(error))} {_HELP}"
     return None

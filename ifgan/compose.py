@@ -126,7 +126,7 @@ def quoted(value: object) -> str:
 
 
 def compose_config(overrides: list[str]) -> Config:
-    """The configuration of ``python -m ifgan OVERRIDES``, outside of a Hydra application.
+    """The configuration of ``python -m ifgan OVERRIDES``; a Hydra application is left as it is.
 
     Raises
     ------
@@ -134,6 +134,7 @@ def compose_config(overrides: list[str]) -> Config:
         If an override is refused; the message is the line that the command would print.
     """
     from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -141,8 +142,12 @@ def compose_config(overrides: list[str]) -> Config:
 
     refuse_accounts(overrides)
     register()
+    application = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(paths.shipped("conf")), version_base="1.3"):
             return to_config(compose("config", overrides=[*overrides, "hydra/launcher=basic"]))
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(complaint(error) or str(error)) from error
+    finally:
+        GlobalHydra.instance().hydra = application

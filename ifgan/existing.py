@@ -10,7 +10,6 @@ platform does not fetch them, and a bucket whose content has changed is another 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,18 +18,15 @@ from omegaconf import OmegaConf
 
 from ifgan import paths, storage
 from ifgan.errors import UserError
-from ifgan.files import sha256_once, write_json
+from ifgan.files import sha256_once
 from ifgan.graph import File
-from ifgan.partial import writing
+from ifgan.listings import listed, listing_identity
 from ifgan.progress import Progress
 from ifgan.schema import Config, Sampler
 from ifgan.storage import Stored
 
 _OPTION = "sampler.uri"
 _LAYOUTS = (("latents", "faces"), ("latents.npy", "seeds.npy", "images"))
-
-#: What a bucket held when this process first asked: all jobs of a sweep see the same.
-_listed: dict[tuple[str, Path], dict[str, Stored]] = {}
 
 
 def existing_samples(
@@ -54,13 +50,13 @@ def existing_samples(
         return _local(uri)
     address = storage.Address.parse(uri, option=_OPTION)
     base = cache / hashlib.sha256(str(address).encode()).hexdigest()[:12]
-    listing = _listing(str(address), base, offline=offline)
+    listing = listed(str(address), base, option=_OPTION, offline=offline)
     tops = {name.partition("/")[0] for name in listing}
     layout = next((names for names in _LAYOUTS if tops.issuperset(names)), None)
     if layout is None:
         raise _neither(uri)
     wanted = {name: stored for name, stored in listing.items() if name.partition("/")[0] in layout}
-    folder = base / _identity(wanted)[:12]
+    folder = base / listing_identity(wanted)[:12]
     if here and not offline and not folder.is_dir():
         storage.download_tree(
             str(address), folder, option=_OPTION, progress=Progress("download"), only=wanted
@@ -68,7 +64,7 @@ def existing_samples(
     if layout == _LAYOUTS[0]:
         latents, faces = (_part(folder, address, wanted, name) for name in layout)
         return latents, faces
-    whole = File(str(folder), _identity(wanted), folder=True, uri=str(address))
+    whole = File(str(folder), listing_identity(wanted), folder=True, uri=str(address))
     return whole, whole
 
 
@@ -125,35 +121,6 @@ def _part(folder: Path, address: storage.Address, wanted: Mapping[str, Stored], 
         for below, stored in wanted.items()
         if below.startswith(f"{name}/")
     }
-    return File(str(folder / name), _identity(inside), folder=True, uri=str(address.child(name)))
-
-
-def _identity(listing: Mapping[str, Stored]) -> str:
-    """Hexadecimal SHA-256 over names, sizes and checksums."""
-    found = hashlib.sha256()
-    for name, stored in sorted(listing.items()):
-        found.update(f"{name}\0{stored.size}\0{stored.checksum}\n".encode())
-    return found.hexdigest()
-
-
-def _listing(uri: str, base: Path, *, offline: bool) -> dict[str, Stored]:
-    """What is below a URI: as this process has seen it, else as it is, else as it was."""
-    note = base / "listing.json"
-    if (uri, base) in _listed:
-        return _listed[uri, base]
-    if offline:
-        try:
-            kept = json.loads(note.read_text())["objects"]
-            return {name: Stored(**about) for name, about in kept.items()}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{_OPTION}: what {uri} holds is not known here yet, and a dry run contacts "
-                "nothing. Run without dry_run first, or set it to a copy on this machine."
-            ) from error
-    found = storage.list_tree(uri, option=_OPTION)
-    with writing(note):
-        base.mkdir(parents=True, exist_ok=True)
-        scratch = note.with_suffix(".json.part")
-        write_json(scratch, {"uri": uri, "objects": {n: vars(s) for n, s in found.items()}})
-        scratch.replace(note)
-    return _listed.setdefault((uri, base), found)
+    return File(
+        str(folder / name), listing_identity(inside), folder=True, uri=str(address.child(name))
+    )

@@ -18,7 +18,9 @@ from ifgan.jobs import Result
 from ifgan.record import DONE, FAILED, FILE, Record
 from ifgan.run_index import RunIndex
 from ifgan.store import Store
+from ifgan.tracking import client
 from launchers import Detached, Outcome, remote
+from launchers.board import board_of_tasks
 from launchers.service import Run, Service, service_of
 from launchers.submission import Pipeline, Submission, submissions_of
 
@@ -47,7 +49,8 @@ def fetch(folder: Path, *, wait: bool = True) -> list[str]:
             if not wait and not (status := service.status(run)).state.is_final:
                 log.info("%s: %s, %s", pipeline.name, status.state, run.link)
                 continue
-            status = remote.watch(service, submission, run, pipeline.tasks)
+            with board_of_tasks(pipeline.tasks, "auto") as board:
+                status = remote.watch(service, submission, run, pipeline.tasks, board)
             outcomes.update(remote.collect(service, submission, pipeline, status, store))
         errors += _deliver(submission, outcomes, store)
     return errors
@@ -96,11 +99,13 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
     errors = []
     sent = {key for pipeline in submission.pipelines for key in pipeline.tasks.values()}
     unsent = []
+    folders = []
     for job in submission.jobs:
         artifacts = store.find_key(job.key)
         folder = submission.path.parent / job.folder
         evaluation = None if job.evaluation is None else store.find_key(job.evaluation)
         if artifacts is not None:
+            folders.append(folder)
             result = Result.collect(artifacts, folder, evaluation=evaluation)
             _record(folder, store, DONE)
             lines = result.summary(
@@ -119,6 +124,7 @@ def _deliver(submission: Submission, outcomes: dict[str, Outcome], store: Store)
             _record(folder, store, FAILED, error=str(outcomes[job.key].error))
         elif job.key not in sent:
             unsent.append(job.attribute)
+    client.log_finished(folders)
     return [*errors, *([_never_sent(unsent, submission, outcomes)] if unsent else [])]
 
 

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ifgan.classifier_options import CelebaResNet50, Classifier, Labelled, Onnx, Python
+from ifgan.classifier_options import (
+    CelebaResNet50,
+    Classifier,
+    Labelled,
+    Onnx,
+    Python,
+    framing_of,
+)
 from ifgan.combinations import Called, as_condition, check_conditions, check_labels, check_space
 from ifgan.digest import digest
 from ifgan.labels import as_text
@@ -147,6 +154,7 @@ class Scorer:
             image_size=chosen.image_size if isinstance(chosen, Python | CelebaResNet50) else None,
             present=chosen.present if isinstance(chosen, CelebaResNet50) else None,
         )
+        settings = dataclasses.replace(settings, **dataclasses.asdict(framing_of(chosen)))
         weights = {"weights": self.weights} if self.weights else {}
         return Node("classifier", settings, {"faces": faces, **weights})
 

@@ -52,7 +52,13 @@ def huggingface(chosen: HuggingFace, backend: Backend, *, store: Path, offline: 
     """
     check_installed(chosen.kind)
     extra = ("*.py",) if chosen.trust_remote_code else ()
-    folder = find(chosen.path, revision=chosen.revision, extra=extra, offline=offline)
+    folder = find(
+        chosen.path,
+        revision=chosen.revision,
+        extra=extra,
+        cache=store / "downloads",
+        offline=offline,
+    )
     config = read_config(folder)
     architectures = config.get("architectures")
     if architectures and not any("ImageClassification" in str(name) for name in architectures):
@@ -99,7 +105,13 @@ def clip(
     check_installed(chosen.kind)
     prompts = {each.name: each for each in _shipped()}
     prompts |= {each.name: each for each in map(_prompts, wanted)}
-    folder = find(chosen.path, revision=chosen.revision, extra=TOKENIZER, offline=offline)
+    folder = find(
+        chosen.path,
+        revision=chosen.revision,
+        extra=TOKENIZER,
+        cache=store / "downloads",
+        offline=offline,
+    )
     kind = read_config(folder).get("model_type")
     if kind not in ("clip", "siglip"):
         raise UserError(f"{OPTION} must be a CLIP or a SigLIP. Got model_type={kind}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ifgan.classifier_options import Classifier, ScoreFile
+from ifgan.classifier_options import Classifier, ScoreFile, framing_of
 from ifgan.combinations import LABELLING, method_of
 from ifgan.ranges import in_range
 from ifgan.schema import Config, Toyfaces
@@ -30,20 +30,21 @@ def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
         truncation_cutoff=config.sampler.truncation_cutoff,
         mixing=config.sampler.mixing,
         align=config.sampler.align,
-        image_size=config.sampler.image_size or _largest(config),
+        image_size=config.sampler.image_size or _closest(config).image_size,
+        filter=framing_of(_closest(config)).filter,  # often they are stored at its size
     )
 
 
-def _largest(config: Config) -> int:
-    """Pixels a side of faces that every classifier can be shown: rendered once, shrunk for others.
+def _closest(config: Config) -> Classifier:
+    """The classifier that looks closest: faces of its size every other can be shown, shrunk.
 
     A file of scores looks at none, and counts where nobody else does.
     """
     everyone: list[Classifier] = [config.classifier, *config.classifiers.values()]
     looking = [chosen for chosen in everyone if not isinstance(chosen, ScoreFile)]
-    size = max(chosen.image_size for chosen in looking or everyone)
-    in_range("sampler.image_size", size, low=8, high=2048)
-    return size
+    closest = max(looking or everyone, key=lambda chosen: chosen.image_size)
+    in_range("sampler.image_size", closest.image_size, low=8, high=2048)
+    return closest
 
 
 def svm_settings(config: Config, column: str) -> SvmSettings:

@@ -8,14 +8,13 @@ one line of JSON, which a console shows whole.
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ifgan.errors import UserError, choices
-from ifgan.ranges import in_range, one_of
+from ifgan.ranges import in_range, numbers, one_of
 
 CHANNELS = ("rgb", "bgr")
 LAYOUTS = ("nchw", "nhwc")
@@ -64,7 +63,7 @@ class Preprocessing:
             On a value that is not allowed, or two that contradict each other.
         """
         if image_size is not None:
-            _numbers(f"{prefix}image_size", [image_size], count=1)
+            numbers(f"{prefix}image_size", [image_size], count=1)
             in_range(f"{prefix}image_size", image_size, low=8, high=2048)
             image_size = int(image_size)
         one_of(f"{prefix}channels", str(channels), CHANNELS)
@@ -75,12 +74,12 @@ class Preprocessing:
                     f"{prefix}range and {prefix}mean or {prefix}std say the same. Got both. Leave "
                     "one out."
                 )
-            low, high = _numbers(f"{prefix}range", range, count=2)
+            low, high = numbers(f"{prefix}range", range, count=2)
             if low == high:
                 raise UserError(f"{prefix}range must be of two numbers. Got {low:g} twice.")
             mean, std = [-low / (high - low)] * 3, [1 / (high - low)] * 3
-        means = cls.mean if mean is None else _numbers(f"{prefix}mean", mean, count=3)
-        stds = cls.std if std is None else _numbers(f"{prefix}std", std, count=3)
+        means = cls.mean if mean is None else numbers(f"{prefix}mean", mean, count=3)
+        stds = cls.std if std is None else numbers(f"{prefix}std", std, count=3)
         if 0 in stds:
             raise UserError(f"{prefix}std must not be 0. Got {list(stds)}.")
         return cls(image_size, channels, layout, means, stds)
@@ -140,16 +139,3 @@ def check_sha256(option: str, given: object) -> None:
     """Refuse what is no SHA-256."""
     if not isinstance(given, str) or not re.fullmatch(r"[0-9a-fA-F]{64}", given):
         raise UserError(f"{option} must be 64 hexadecimal digits. Got '{given}'.")
-
-
-def _numbers(option: str, given: Any, *, count: int) -> tuple[float, ...]:
-    is_list = isinstance(given, Sequence) and not isinstance(given, str)
-    values = [*given] if is_list else [given]
-    right = [
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        for value in values
-    ]
-    if len(values) != count or not all(right):
-        wanted = "a number" if count == 1 else f"{count} numbers, as in [{', '.join('0' * count)}]"
-        raise UserError(f"{option} must be {wanted}. Got {given}.")
-    return tuple(float(value) for value in values)

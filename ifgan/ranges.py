@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from ifgan.errors import UserError, choices
 
@@ -23,6 +26,20 @@ def positive(option: str, value: float) -> None:
     """A finite number above 0."""
     if not 0 < value < float("inf"):
         raise UserError(f"{option} must be a finite number above 0. Got {value}.")
+
+
+def numbers(option: str, given: Any, *, count: int) -> tuple[float, ...]:
+    """So many finite numbers, of one or of a list."""
+    is_list = isinstance(given, Sequence) and not isinstance(given, str)
+    values = [*given] if is_list else [given]
+    right = [
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        for value in values
+    ]
+    if len(values) != count or not all(right):
+        wanted = "a number" if count == 1 else f"{count} numbers, as in [{', '.join('0' * count)}]"
+        raise UserError(f"{option} must be {wanted}. Got {given}.")
+    return tuple(float(value) for value in values)
 
 
 def one_of(option: str, value: str, known: tuple[str, ...]) -> None:

@@ -23,6 +23,7 @@ from ifgan.preprocessing import Network, check_sha256
 from ifgan.prompts import check_prompt
 from ifgan.ranges import identifier, in_range, once, one_of, positive, rising_shares
 from ifgan.specs import MEASURES, PRECISIONS
+from ifgan.tracking_options import Tracking
 
 METHODS = ("auto", "linear", "regression", "ridge", "logistic", "interfacegan")
 LABELS = ("threshold", "ends", "quantiles")
@@ -31,6 +32,7 @@ KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
 DEVICES = ("auto", "cpu", "cuda")
 METRICS = ("euclidean", "covariance")
+PROGRESS = ("auto", "live", "plain", "quiet", "json")
 JUDGES = ("judge", "toyfaces", "toyfaces_biased")
 
 
@@ -280,10 +282,15 @@ class Config:
     edit: EditOptions = field(default_factory=EditOptions)
     evaluation: Evaluation = field(default_factory=Evaluation)
     backend: Any = MISSING
+    tracking: Tracking = field(default_factory=Tracking)
     store: str = MISSING  # where finished work is kept, and found again by its key
     objective: str = "auroc"  # the metric that a job returns, for sweepers that tune
     publish: str | None = None  # where results go too: a path, gs://… or s3://…
     dry_run: bool = False  # write what would be submitted, contact nothing
+    progress: str = "auto"  # how far the graph is, told live, plain, quiet or as json; auto: by tty
+
+    def __post_init__(self) -> None:
+        one_of("progress", self.progress, PROGRESS)
 
     def __post_init__(self) -> None:
         check_named(self.classifiers)

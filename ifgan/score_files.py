@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 from ifgan.classifier_options import ScoreFile
 from ifgan.classifiers.scores import (
     OPTION,
-    SCORES,
     SEED,
-    TWO_SIDED,
     ScoreTable,
     as_seeds,
+    meaning,
     read_scores,
     reading_scores,
 )
@@ -194,12 +193,10 @@ def score_labels(table: ScoreTable, chosen: ScoreFile) -> tuple[Label, ...]:
 
 def _meaning(label: Label, table: ScoreTable, chosen: ScoreFile, given: Any) -> Label:
     said = given.get(label.name) if isinstance(given, Mapping) else None
-    numbers_M = table.numbers(label.column)  # refuses now what the step would
+    found = meaning(table, label.column)  # refuses now what the step would
     if chosen.outputs or label.unit or (isinstance(said, Mapping) and "outputs" in said):
         return label
-    values = set(np.unique(numbers_M[np.isfinite(numbers_M)]).tolist())
-    two_sided = values in ({0.0, 1.0}, {-1.0, 1.0})
-    return dataclasses.replace(label, outputs=TWO_SIDED if two_sided else SCORES)
+    return dataclasses.replace(label, outputs=found)
 
 
 def _check_seeds(table: ScoreTable, seeds: Seeds) -> None:

@@ -24,6 +24,10 @@ MEASURES = ("identity", "perceptual")
 Value = str | int | float | bool | list[float] | list[str] | None
 
 
+#: Of a field that keys were made without: where it is None it is left out, and they hold.
+_LATER = {"later": True}
+
+
 @dataclass(frozen=True)
 class SamplerSettings:
     """Which faces are drawn.
@@ -40,6 +44,7 @@ class SamplerSettings:
     align : "none", or "w_avg_row0": images have row 0 of w replaced by that of w_avg, which
         undoes the rotation and translation of unaligned networks such as FFHQ-U.
     image_size : pixels a side of the stored faces.
+    filter : that they are shrunk by, see ``ifgan.framing``; None: bicubic.
     """
 
     generator: str
@@ -55,6 +60,7 @@ class SamplerSettings:
     mixing: bool
     align: str
     image_size: int
+    filter: str | None = dataclasses.field(default=None, metadata=_LATER)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class ClassifierSettings:
     present : of two logits, 0 or 1, the one that says that an attribute is there.
     prompts : of a classifier that reads texts, see ``ifgan.prompts``.
     trust_remote_code : whether Python code in a model's directory may run; None: no.
+    filter, crop : how a stored face becomes what it takes, see ``ifgan.framing``.
     """
 
     classifier: str
@@ -83,6 +90,8 @@ class ClassifierSettings:
     present: int | None = None
     trust_remote_code: bool | None = None
     prompts: str | None = None
+    filter: str | None = dataclasses.field(default=None, metadata=_LATER)
+    crop: list[float] | None = dataclasses.field(default=None, metadata=_LATER)
 
 
 @dataclass(frozen=True)
@@ -259,5 +268,9 @@ def _count(name: str, given: set[str]) -> int:
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Value]:
-    """Plain values of a settings object, in the order of its fields."""
-    return dataclasses.asdict(settings)
+    """Plain values of a settings object, in the order of its fields; what is not there is None."""
+    values = dataclasses.asdict(settings)
+    for field in dataclasses.fields(settings):
+        if field.metadata == _LATER and values[field.name] is None:
+            del values[field.name]
+    return values

@@ -16,6 +16,7 @@ from ifgan.graph import Graph, merge
 from ifgan.jobs import Job
 from ifgan.schema import Local
 from ifgan.store import Store
+from launchers.states import State
 
 
 class Detached(KeyboardInterrupt):
@@ -42,6 +43,13 @@ class Outcome:
     seconds: float = 0.0
     detached: str | None = None
 
+    @property
+    def state(self) -> State:
+        """Of a node that somebody waits for."""
+        if self.error:
+            return State.FAILED
+        return State.CACHED if self.cached else State.DONE
+
     def in_words(self) -> str:
         """For a log."""
         if self.error:
@@ -60,11 +68,13 @@ class Work:
     jobs : at least one.
     store : where finished artifacts are found and kept.
     folder : of the run or the sweep; what a backend has to remember is written there.
+    progress : how it is shown how far the graph is: auto, plain, quiet or json.
     """
 
     jobs: Sequence[Job]
     store: Store
     folder: Path
+    progress: str = "quiet"
 
     @property
     def graph(self) -> Graph:

@@ -9,12 +9,14 @@ What is mounted where: ``docker_plan``.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,16 @@ import ifgan
 from ifgan.backends import Docker
 from ifgan.errors import UserError
 from ifgan.graph import Node, Output
+from ifgan.progress import Reached, read_line
 from ifgan.store import Store
 from launchers import Outcome, Work
 from launchers.abreast import run_abreast
+from launchers.board import Board, board_of
 from launchers.containers import Containers, docker, remove
 from launchers.docker_daemon import check_readable, image_id, owner
 from launchers.docker_plan import Plan, warnings
 from launchers.machines import resources_of
+from launchers.states import State
 from launchers.tasks import Task
 
 log = logging.getLogger(__name__)
@@ -42,7 +47,14 @@ def execute(backend: Docker, work: Work) -> dict[str, Outcome]:
     UserError
         If docker is not there, or lacks an image; nothing is run then.
     """
+    with board_of(work.graph, work.progress) as board:
+        return _execute(backend, work, board)
+
+
+def _execute(backend: Docker, work: Work, board: Board) -> dict[str, Outcome]:
     outcomes = _found(work)
+    for key, outcome in outcomes.items():
+        board.end(key, outcome.state, error=outcome.error)
     missing = {key: node for key, node in work.graph.items() if key not in outcomes}
     if not missing:
         return outcomes
@@ -58,9 +70,13 @@ def execute(backend: Docker, work: Work) -> dict[str, Outcome]:
 
     def run(name: str) -> Outcome:
         task = plan.tasks[name]
-        return _outcome(plan, work.store, task, containers, images[graph[task.key].step])
+        here = _Here(plan, work.store, containers, images[graph[task.key].step], board)
+        outcome = _outcome(here, task)
+        board.end(task.key, outcome.state, seconds=outcome.seconds, error=outcome.error)
+        return outcome
 
     def skip(name: str, failed: Outcome) -> Outcome:
+        board.end(plan.tasks[name].key, State.CANCELLED, error=failed.error)
         return Outcome(None, error=failed.error)
 
     found = run_abreast(
@@ -102,7 +118,6 @@ def _found(work: Work) -> dict[str, Outcome]:
             continue
         if place is not None:
             outcomes[key] = Outcome(place, cached=True)
-            log.info("%-16s %s finished earlier", node.step, key[:8])
     needed = {node.key for job in work.jobs for node in job.targets}
     for key, node in reversed(work.graph.items()):
         if key in needed and key not in outcomes:
@@ -112,41 +127,52 @@ def _found(work: Work) -> dict[str, Outcome]:
     return outcomes
 
 
-def _outcome(plan: Plan, store: Store, task: Task, containers: Containers, image: str) -> Outcome:
+@dataclass(frozen=True)
+class _Here:
+    """What every task's container needs."""
+
+    plan: Plan
+    store: Store
+    containers: Containers
+    image: str
+    board: Board
+
+
+def _outcome(here: _Here, task: Task) -> Outcome:
     """Find or make one node; what a person can mend becomes part of the outcome."""
-    node = plan.graph[task.key]
+    node = here.plan.graph[task.key]
     try:
-        with store.lock(node.key):
-            found = store.find(node)  # another process may have made it meanwhile
+        with here.store.lock(node.key):
+            found = here.store.find(node)  # another process may have made it meanwhile
             if found is not None:
                 return Outcome(found, cached=True)
-            return _made(plan, store, task, containers, image)
+            here.board.begin(node.key)
+            return _made(here, task)
     except Exception as error:  # kept whole, and raised by the jobs that need this node
         return Outcome(None, error=error)
 
 
-def _made(plan: Plan, store: Store, task: Task, containers: Containers, image: str) -> Outcome:
+def _made(here: _Here, task: Task) -> Outcome:
     started = time.monotonic()
-    node = plan.graph[task.key]
-    _remove_leftovers(plan.labels(node.key))
+    node = here.plan.graph[task.key]
+    _remove_leftovers(here.plan.labels(node.key))
     for attempt in range(task.retries + 1):
-        with store.scratch(node.key) as scratch:
+        with here.store.scratch(node.key) as scratch:
             try:
-                _run_once(plan, task, containers, scratch)
+                _run_once(here, task, scratch)
             except UserError as error:
                 if attempt == task.retries:
                     raise
                 log.warning("%s It is tried again.", error)
                 continue
             seconds = time.monotonic() - started
-            made = _record(scratch / "output.json", seconds, image)
-            place = store.publish(node, scratch / "node", made=made)
-        log.info("%-16s %s done in %.1f s", task.name, node.key[:8], seconds)
+            made = _record(scratch / "output.json", seconds, here.image)
+            place = here.store.publish(node, scratch / "node", made=made)
         return Outcome(place, seconds=seconds)
     raise AssertionError("the last attempt returns or raises")
 
 
-def _run_once(plan: Plan, task: Task, containers: Containers, scratch: Path) -> None:
+def _run_once(here: _Here, task: Task, scratch: Path) -> None:
     """One container, whose outputs are below ``scratch`` afterwards.
 
     Raises
@@ -154,6 +180,7 @@ def _run_once(plan: Plan, task: Task, containers: Containers, scratch: Path) -> 
     UserError
         If it failed, or did not leave what it should.
     """
+    plan = here.plan
     node = plan.graph[task.key]
     for folder in (scratch / "node", scratch / "tmp", plan.blocks):
         folder.mkdir(exist_ok=True)
@@ -161,9 +188,9 @@ def _run_once(plan: Plan, task: Task, containers: Containers, scratch: Path) -> 
     minutes = resources_of(plan.backend, node.step).timeout_minutes
     container = plan.container(task, scratch, run=f"{node.key[:8]}-{secrets.token_hex(4)}")
     check_readable(container.mounts, plan.owner)
-    end = containers.run(
+    end = here.containers.run(
         container,
-        show=lambda line: log.info("%s: %s", task.name, line) if _is_progress(line) else None,
+        show=functools.partial(_show, task.name, here.board.tell(node.key)),
         seconds=None if minutes is None else 60 * minutes,
     )
     _give([scratch], uid=os.getuid(), gid=os.getgid())
@@ -179,8 +206,12 @@ def _run_once(plan: Plan, task: Task, containers: Containers, scratch: Path) -> 
         )
 
 
-def _is_progress(line: str) -> bool:
-    return bool(line.strip()) and not line.startswith("error: ")
+def _show(name: str, tell: Callable[[Reached], None], line: str) -> None:
+    """What a container says: how far it is, to the board; errors come with its end."""
+    if reached := read_line(line):
+        tell(reached)
+    elif line.strip() and not line.startswith("error: "):
+        log.info("%s: %s", name, line)
 
 
 def _give(folders: list[Path], *, uid: int, gid: int) -> None:

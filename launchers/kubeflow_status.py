@@ -16,7 +16,8 @@ from datetime import datetime
 from typing import Any
 
 from ifgan.specs import STEPS
-from launchers.service import State, Status
+from launchers.service import Status
+from launchers.states import State
 
 Json = Mapping[str, Any]
 

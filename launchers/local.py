@@ -12,47 +12,50 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import logging
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import ifgan
 from ifgan import step
 from ifgan.blas import one_thread_each
-from ifgan.graph import File, Graph, Node, several_kinds
+from ifgan.graph import File, Graph, Node
 from ifgan.parallel import in_threads
 from ifgan.progress import Progress
 from ifgan.runtime import Runtime
 from ifgan.schema import Local
-from ifgan.specs import ClassifierSettings, EvaluationSettings, SvmSettings
 from ifgan.store import Store
 from launchers import Outcome, Work
-
-log = logging.getLogger(__name__)
+from launchers.board import Board, board_of
+from launchers.states import State
 
 
 def execute(backend: Local, work: Work) -> dict[str, Outcome]:
     """Run the graph in this process; outcomes by key."""
-    return run_graph(backend, work.graph, work.store)
+    return run_graph(backend, work.graph, work.store, progress=work.progress)
 
 
-def run_graph(backend: Local, graph: Graph, store: Store) -> dict[str, Outcome]:
+def run_graph(
+    backend: Local, graph: Graph, store: Store, *, progress: str = "quiet"
+) -> dict[str, Outcome]:
     """Run a graph in this process; outcomes by key."""
+    with board_of(graph, progress) as board:
+        return _run(backend, graph, store, board)
+
+
+def _run(backend: Local, graph: Graph, store: Store, board: Board) -> dict[str, Outcome]:
     outcomes: dict[str, Outcome] = {}
-    several = several_kinds(graph)
-    labels = {key: _label(node, several=several) for key, node in graph.items()}
     for (name, _), group in itertools.groupby(_in_turn(graph), key=_turn):
         nodes = list(group)
         abreast = min(backend.workers, len(nodes)) if name == "svm" else 1
         # A second thread for each uses the core that its neighbours leave at the end.
         threads = backend.workers if abreast == 1 else min(backend.workers, 2)
         make = functools.partial(
-            _outcome,
-            labels=labels,
+            _told,
+            board=board,
             outcomes=outcomes,
             backend=backend,
             store=store,
@@ -60,7 +63,8 @@ def run_graph(backend: Local, graph: Graph, store: Store) -> dict[str, Outcome]:
         )
         # Only fits leave this thread, so that Ctrl-C stops rendering at once.
         if abreast == 1:
-            outcomes.update({node.key: make(node) for node in nodes})
+            for node in nodes:
+                outcomes[node.key] = make(node)
         else:
             with one_thread_each():
                 found = in_threads(make, nodes, workers=abreast)
@@ -85,34 +89,40 @@ def _turn(node: Node) -> tuple[str, bool]:
     return node.step, bool(node.conditions)
 
 
-def _outcome(
+def _told(
     node: Node,
     *,
-    labels: Mapping[str, str],
+    board: Board,
     outcomes: dict[str, Outcome],
     backend: Local,
     store: Store,
     threads: int,
 ) -> Outcome:
-    """Find or make one node; errors become part of the outcome."""
+    """Find or make one node, and tell of it; errors become part of the outcome."""
     for source in node.inputs.values():
-        if not isinstance(source, File) and outcomes[source.node.key].error:
-            return Outcome(None, error=outcomes[source.node.key].error)
-    label = labels[node.key]
+        if not isinstance(source, File) and (error := outcomes[source.node.key].error):
+            board.end(node.key, State.CANCELLED, error=error)
+            return Outcome(None, error=error)
+    outcome = _outcome(node, backend, store, threads, board)
+    board.end(node.key, outcome.state, seconds=outcome.seconds, error=outcome.error)
+    return outcome
+
+
+def _outcome(node: Node, backend: Local, store: Store, threads: int, board: Board) -> Outcome:
     try:
         found = store.find(node)
         if found is None:
             with store.lock(node.key):
                 found = store.find(node)  # another process may have made it meanwhile
                 if found is None:
-                    return _made(node, backend, store, threads, label)
-        log.info("%-16s %s finished earlier", label, node.key[:8])
+                    board.begin(node.key)
+                    return _made(node, backend, store, threads, board.progress(node.key))
         return Outcome(found, cached=True)
     except Exception as error:  # kept whole, and raised by the jobs that need this node
         return Outcome(None, error=error)
 
 
-def _made(node: Node, backend: Local, store: Store, threads: int, label: str) -> Outcome:
+def _made(node: Node, backend: Local, store: Store, threads: int, progress: Progress) -> Outcome:
     started = time.monotonic()
     with store.scratch(node.key) as scratch:
         built = scratch / "node"
@@ -123,13 +133,12 @@ def _made(node: Node, backend: Local, store: Store, threads: int, label: str) ->
             device=backend.device,
             batch_size=backend.batch_size,
             workers=threads,
-            progress=Progress(label),
+            progress=progress,
         )
         step.execute(node.step, message(node, store, built, scratch / "output.json"), runtime)
         seconds = time.monotonic() - started
         output = json.loads((scratch / "output.json").read_text())
         place = store.publish(node, built, made=_made_by(seconds, output))
-    log.info("%-16s %s done in %.1f s", label, node.key[:8], seconds)
     return Outcome(place, seconds=seconds)
 
 
@@ -165,15 +174,3 @@ def _made_by(seconds: float, output: dict[str, Any]) -> dict[str, Any]:
             name: entry["artifacts"][0]["metadata"] for name, entry in output["artifacts"].items()
         },
     }
-
-
-def _label(node: Node, *, several: bool) -> str:
-    """What the console calls a node; classifiers of several kinds say theirs."""
-    if isinstance(node.settings, SvmSettings):
-        given = f" given {', '.join(node.conditions)}" if node.conditions else ""
-        return f"svm {node.settings.attribute}{given}"
-    if isinstance(node.settings, EvaluationSettings):
-        return f"edits {node.settings.column}"
-    if several and isinstance(node.settings, ClassifierSettings):
-        return f"classifier {node.settings.classifier}"
-    return node.step

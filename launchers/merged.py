@@ -35,7 +35,7 @@ from ifgan.edit_table import Row
 from ifgan.errors import circumstance
 from ifgan.files import read_json
 from ifgan.jobs import Job, warn_unused
-from ifgan.record import FILE
+from ifgan.record import FAILED, FILE, Record
 from launchers.session import Session
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class MergedLauncher(Launcher):
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
         _say_edits([_folder(config) for config in configs])
         _compare(Path(str(self.config.hydra.sweep.dir)), since=start)
+        _say_failures([_folder(config) for config in configs])
         return returned
 
     def _compose(self, overrides: list[str], number: int) -> DictConfig:
@@ -127,6 +128,20 @@ def _say_edits(folders: Sequence[Path]) -> None:
     if rows:
         for line in edit_summary.lines(edit_summary.told_apart(rows)):
             log.info(line)
+
+
+def _say_failures(folders: Sequence[Path]) -> None:
+    """Each job that failed, and why: Hydra raises the first one's error, and only that."""
+    records = {folder.name: Record.read(folder) for folder in folders if (folder / FILE).is_file()}
+    failed = {name: record.error for name, record in records.items() if record.state == FAILED}
+    if len(failed) > 1:
+        for name, error in failed.items():
+            log.error("failed  %s: %s", name, error)
+        log.error(
+            "%d of %d jobs failed; the same command does only what is missing",
+            len(failed),
+            len(folders),
+        )
 
 
 def _compare(sweep: Path, *, since: float) -> None:

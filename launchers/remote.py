@@ -21,11 +21,13 @@ from ifgan.progress import Progress
 from ifgan.specs import STEPS, StepSpec
 from ifgan.store import Store
 from launchers import Detached, Outcome, Work
+from launchers.board import Board, board_of
 from launchers.compile import Compiled, files_of, task_names
 from launchers.follow import follow
 from launchers.outputs import bring, locate_patiently
-from launchers.service import Run, Service, State, Status, service_of
+from launchers.service import Run, Service, Status, service_of
 from launchers.split import split
+from launchers.states import State
 from launchers.submission import Pipeline, Submission, new_name
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,11 @@ def execute(backend: Remote, work: Work) -> dict[str, Outcome]:
         run = _send(service, submission, graph, {})
         return {**_detached(graph, submission, run), **outcomes}
     # A result that the store has may be a condition of another, and be made again over there.
-    return {**_wait(service, submission, graph, parts, work.store), **outcomes}
+    with board_of(work.graph, work.progress) as board:
+        for key, outcome in outcomes.items():
+            if key not in graph:
+                board.end(key, outcome.state)
+        return {**_wait(service, submission, graph, parts, work.store, board), **outcomes}
 
 
 def _check(backend: Remote, service: Service) -> None:
@@ -148,7 +154,12 @@ def fetch_command(submission: Submission) -> str:
 
 
 def _wait(
-    service: Service, submission: Submission, graph: Graph, parts: list[Graph], store: Store
+    service: Service,
+    submission: Submission,
+    graph: Graph,
+    parts: list[Graph],
+    store: Store,
+    board: Board,
 ) -> dict[str, Outcome]:
     """Send the parts one after the other, the head first, and bring what was asked for."""
     outcomes: dict[str, Outcome] = {}
@@ -160,7 +171,7 @@ def _wait(
             continue
         run = _send(service, submission, ready, finished)
         pipeline = submission.pipelines[-1]
-        status = watch(service, submission, run, pipeline.tasks)
+        status = watch(service, submission, run, pipeline.tasks, board)
         if len(parts) > 1 and not finished:
             nodes = {key: node.spec for key, node in ready.items()}
             finished = _located(submission, service, run, nodes, status)
@@ -188,11 +199,14 @@ def _like_ancestors(node: Node, outcomes: Mapping[str, Outcome]) -> Outcome:
     return Outcome(None, error=next(error for error in errors if error is not None))
 
 
-def watch(service: Service, submission: Submission, run: Run, tasks: Mapping[str, str]) -> Status:
+def watch(
+    service: Service, submission: Submission, run: Run, tasks: Mapping[str, str], board: Board
+) -> Status:
     """Follow a run to its end; Ctrl-C, and a place that falls silent, leave it running."""
     command = fetch_command(submission)
     try:
-        return follow(service, run, tasks=tasks, every=submission.backend.poll_seconds)
+        every = submission.backend.poll_seconds
+        return follow(service, run, tasks=tasks, every=every, board=board)
     except KeyboardInterrupt:
         raise Detached(
             f"detached; the run goes on at {run.link}; fetch it with: {command}"

@@ -6,7 +6,6 @@ either, follows, and fetches.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,27 +13,7 @@ from typing import Any, Protocol
 from ifgan.backends import Kubeflow, Remote, Vertex
 from ifgan.graph import File, Graph
 from launchers.compile import Compiled
-
-
-class State(enum.StrEnum):
-    """State of a run or of one of its tasks."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-    CACHED = "cached"  # of a task: the platform had its outputs
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether it stays as it is."""
-        return self not in (State.WAITING, State.RUNNING)
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the outputs are there."""
-        return self in (State.DONE, State.CACHED)
+from launchers.states import State
 
 
 @dataclass(frozen=True)

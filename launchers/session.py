@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 class Session:
     """Outcomes of this process by key; one for the process, see ``current``.
 
-    ``folder`` is the run or sweep directory that Hydra has made for it.
+    ``folder`` is the run or sweep directory that Hydra has made for it; ``finished`` are the run
+    directories that the command will log at its end, None in a process of another launcher's,
+    which has no such end.
     """
 
     _current: Session | None = None
@@ -32,6 +34,7 @@ class Session:
         self.outcomes: dict[tuple[str, str], Outcome] = {}
         self.requests: dict[tuple[str, str], DryRun] = {}
         self.folder: Path | None = None
+        self.finished: list[Path] | None = None
         self.started = False
         self._going_on: list[BaseFileLock] = []  # released by this process's end
 
@@ -60,20 +63,19 @@ class Session:
             execute = executor(group[0].config.backend)
             store = Store(group[0].config.store)
             assert self.folder is not None, "Hydra made it before the first job"
-            work = Work(group, store, self.folder)
+            work = Work(group, store, self.folder, group[0].config.progress)
             self.started = True
             log.info("Store: %s", store.root)
             if len(group) > 1:
                 log.info("%d jobs share a graph of %d steps", len(group), len(work.graph))
-            with self._entered(group, store):
-                outcomes = execute(work)
+            try:
+                with self._entered(group, store):
+                    outcomes = execute(work)
+            except Exception as error:
+                if len(places) == 1:
+                    raise
+                outcomes = {key: Outcome(None, error=error) for key in work.graph}
             self.outcomes.update({(place, key): outcome for key, outcome in outcomes.items()})
-            failed = [job for job in group if any(outcomes[n.key].error for n in job.targets)]
-            if len(failed) > 1:  # Hydra raises the first one's error, and only that
-                names = ", ".join(dict.fromkeys(job.config.attribute.name for job in failed))
-                log.error(
-                    "%d of %d jobs failed: %s; see their logs", len(failed), len(group), names
-                )
 
     @contextlib.contextmanager
     def _entered(self, jobs: Sequence[Job], store: Store) -> Iterator[None]:

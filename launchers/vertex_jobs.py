@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from launchers.service import State, Status
+from launchers.service import Status
+from launchers.states import State
 
 _RUN = {
     "QUEUED": State.WAITING,

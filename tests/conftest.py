@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from tests import forked
+from tests.forked import CHECKOUT as CHECKOUT
+
+# What is computed here is too small to share: threads would only wait, on processors of others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that runs us in its background ignores Ctrl-C, and so would all that we start.
@@ -22,15 +26,22 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def seconds_of_children() -> float:
     """Processor time of all processes that have ended; others' load hardly changes it."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+    return usage.ru_utime + usage.ru_stime + forked.seconds_of_forked
 
 
 @dataclass
 class Shell:
-    """Runs commands as a user would, below one directory, on a store of its own."""
+    """Runs commands as a user would, below one directory, on a store of its own.
+
+    Parameters
+    ----------
+    imports : what their processes need not import again (``tests.forked``); nothing: they are
+        started as a user's are.
+    """
 
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
+    imports: forked.Command = forked.SLOW
 
     @property
     def store(self) -> Path:
@@ -54,6 +65,15 @@ class Shell:
         )
 
     def run(self, *arguments: str, module: str = "ifgan") -> subprocess.CompletedProcess[str]:
+        if self.imports:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return forked.run(
+                arguments,
+                module=module,
+                folder=self.folder,
+                environment=self.environment(),
+                imports=self.imports,
+            )
         process = self.popen(*arguments, module=module)
         out, err = process.communicate(timeout=300)
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)

@@ -6,20 +6,26 @@ import csv
 import dataclasses
 import json
 import logging
+import re
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 
 from ifgan import compare
 from ifgan.comparison import gallery, page, table
 from ifgan.comparison.cosines import cosines
 from ifgan.comparison.runs import Run, read_runs
 from ifgan.comparison.settings import differing, folded
+from ifgan.compose import compose_config
 from launchers import merged
 from tests.compared import sweep
+from tests.conftest import CHECKOUT, Shell
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +243,40 @@ def test_five_hundred_runs_take_two_seconds(tmp_path: Path) -> None:
     seconds = time.process_time() - start
     assert seconds < 2.0
     assert text.count("\n") > 500 and written.stat().st_size < 2_000_000
+
+
+DOCUMENT = (CHECKOUT / "docs" / "compare.md").read_text(encoding="utf-8")
+COMMANDS = [
+    shlex.split(line)
+    for block in re.findall(r"```bash\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+def test_the_document_s_commands_run_and_a_multirun_leaves_its_page(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of fewer attributes and faces; what reads the runs is run in this process."""
+    run, *compared = COMMANDS
+    shell.ok(*run[3:], "attribute=smile,pose", "sampler.num_samples=400")
+    page = shell.folder / "sweep" / "compare.html"
+    assert "Mean AUROC by method" in page.read_text(encoding="utf-8")
+    page.unlink()
+    monkeypatch.chdir(shell.folder)
+    assert len(compared) == 6
+    for python, m, module, *arguments in compared:
+        assert (python, m, module) == ("python", "-m", "ifgan.compare")
+        drawn = [] if any(a.startswith("gallery=") for a in arguments) else ["gallery=0"]
+        assert said(capsys, *arguments, *drawn)
+    assert page.read_text(encoding="utf-8").count("data:image/webp") == 4
+    assert (shell.folder / "two" / "compare.html").exists()
+    assert len([*shell.folder.glob("sweep/*/moved-*.webp")]) == 4
+
+
+def test_a_configuration_is_composed_while_hydra_runs_a_sweep() -> None:
+    """As the page of a multirun does for its faces; what Hydra is at stays as it is."""
+    with initialize_config_dir(str(CHECKOUT / "conf"), version_base="1.3"):
+        application = GlobalHydra.instance().hydra
+        assert compose_config(["generator=toyfaces"]).generator.kind == "toyfaces"
+        assert GlobalHydra.instance().hydra is application is not None
+    assert not GlobalHydra.instance().is_initialized()

@@ -49,7 +49,7 @@ def _seconds_of_all() -> float:
 @pytest.fixture(scope="module")
 def swept(shared_shell: Shell) -> tuple[Shell, Cost]:
     """A default five-attribute sweep from an empty store, and its cost."""
-    cost = _cost(shared_shell, *SWEEP)
+    cost = _cost(Shell(shared_shell.folder, imports=()), *SWEEP)
     return shared_shell, cost
 
 
@@ -79,7 +79,7 @@ def test_five_attributes_cost_little_more_than_one(
     Faces rendered again for each attribute would be far beyond both.
     """
     _, five = swept
-    one = _cost(Shell(tmp_path))
+    one = _cost(Shell(tmp_path, imports=()))
     left_alone = five.undisturbed and one.undisturbed
     assert five.worked / one.worked <= 1.3, (five, one)
     assert not left_alone or five.waited / one.waited <= 1.3, (five, one)

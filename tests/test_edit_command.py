@@ -494,6 +494,7 @@ def test_without_an_encoder_an_mp4_is_refused_before_anything_is_rendered(
 
 
 def test_help_names_every_option_within_a_second(shell: Shell) -> None:
+    shell.imports = ()
     before = seconds_of_children()
     said = shell.ok("--help", module="ifgan.edit").stdout
     assert seconds_of_children() - before < 1.0

@@ -111,7 +111,7 @@ def test_a_pipeline_imports_the_files_that_are_read_and_no_others(found: Shell) 
 
 REFUSED: list[tuple[tuple[str, ...], str]] = [
     (("attribute=age",), "'age' is not scored by classifier 'huggingface'"),
-    (("classifier.path=none",), "classifier.path must be an existing directory, or OWNER/NAME"),
+    (("classifier.path=none",), "classifier.path must be an existing directory, gs://… or s3://…"),
     (("classifier.image_size=224",), "classifier.image_size must be 64, which the model's"),
     (("classifier.labels={smile: hapy}",), "no class 'hapy'. Choose one of: happy, plain. Did"),
     (("classifier.labels={smile: 2}",), "classifier.labels.smile must be one of the columns 0"),
@@ -241,7 +241,7 @@ def test_a_damaged_model_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"classifier.path can't be read by transformers") as error:
         load_model(folder, kind="huggingface", auto="AutoModelForImageClassification")
     assert "\n" not in str(error.value)
-    assert find(str(folder), revision=None, extra=(), offline=True) == folder
+    assert find(str(folder), revision=None, extra=(), cache=folder, offline=True) == folder
 
 
 def tried(folder: Path, *labels: Label) -> None:

@@ -18,7 +18,7 @@ SMALL = "sampler.num_samples=600"
 @pytest.fixture(scope="module")
 def first(shared_shell: Shell) -> Shell:
     """A shell in which the smile boundary of 600 faces was found."""
-    shared_shell.ok(SMALL)
+    Shell(shared_shell.folder, imports=()).ok(SMALL)
     return shared_shell
 
 
@@ -59,9 +59,11 @@ def test_distance_separates_the_stored_scores(first: Shell) -> None:
 def test_second_identical_run_does_no_work_and_says_so(first: Shell) -> None:
     before = artifact_bytes.of_store(first.store)
     started = time.monotonic()
-    again = first.ok(SMALL)
+    again = Shell(first.folder, {"PYTHONPROFILEIMPORTTIME": "1"}, imports=()).ok(SMALL)
     assert time.monotonic() - started < 6
     assert "Nothing to do" in again.stderr
+    imported = re.findall(r"^import time:.*\|\s*(\S+)$", again.stderr, flags=re.MULTILINE)
+    assert "numpy" in imported and "torch" not in imported  # it takes longer than all the rest
     assert artifact_bytes.of_store(first.store) == before
     one, other = first.run_dirs()[0], first.run_dirs()[-1]
     assert one != other
@@ -101,6 +103,7 @@ def test_reference_protocol_runs(first: Shell) -> None:
 
 
 def test_help_is_quick_and_shows_examples(shell: Shell) -> None:
+    shell.imports = ()
     shell.ok("--help")
     before = seconds_of_children()
     shown = shell.ok("--help").stdout

@@ -63,6 +63,7 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "objective": ("stability", {}),
     "publish": ("elsewhere", {}),
     "dry_run": (True, {}),
+    "progress": ("json", {}),
 }
 #: What another option follows, and options of networks, of words and of files from elsewhere.
 NOT_HERE = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -110,7 +111,9 @@ def test_joblib_replaces_the_launcher_and_the_store_does_the_sharing(
     swept: Shell, shell: Shell
 ) -> None:
     jobs = ("-m", "attribute=smile,age", SMALL)
-    shell.ok(*jobs, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    logged = ("tracking=wandb", "tracking.mode=offline")
+    shell.ok(*jobs, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", *logged)
+    assert len([*shell.folder.glob("multirun/*/*/wandb/offline-run-*")]) == 2
     merged = artifact_bytes.of_store(swept.store)
     found = artifact_bytes.of_store(shell.store)
     assert artifact_bytes.steps_of(shell.store) == ["classifier", "sampler", "svm", "svm"]
@@ -127,18 +130,28 @@ def test_one_wrong_job_stops_the_sweep_before_anything_runs(shell: Shell) -> Non
     assert not [*shell.folder.glob("multirun/*/*")]
 
 
-def test_a_failing_job_does_not_lose_the_others(shell: Shell) -> None:
-    """100 faces hold too few eyeglasses; smile and pose are found all the same."""
-    failed = shell.run("-m", "attribute=smile,eyeglasses,pose", "sampler.num_samples=100")
-    assert failed.returncode == 1
-    errors = [line for line in failed.stderr.splitlines() if line.startswith("error:")]
-    assert len(errors) == 1 and "eyeglasses" in errors[0] and "num_samples" in errors[0]
-    assert "Traceback" not in failed.stderr
-    found = sorted(path.parent.name for path in shell.folder.glob("multirun/*/*/*/boundary.npy"))
-    assert found == ["pose-2", "smile-0"]
-    [page] = shell.folder.glob("multirun/*/*/compare.html")  # of all, with what went wrong
-    told = page.read_text()
-    assert "Got 10 on the smaller one" in told and "smile-0/report.html" in told
+def test_failing_jobs_do_not_lose_the_others_and_say_why_at_the_end(shell: Shell) -> None:
+    """100 faces hold too few eyeglasses; smile is found, and not made again."""
+    jobs = ("-m", "attribute=eyeglasses,smile", "svm.space=w,z", "sampler.num_samples=100")
+    failed = shell.run(*jobs, "progress=json")
+    assert failed.returncode == 1 and "Traceback" not in failed.stderr
+    *_, first, second, count, error = failed.stderr.splitlines()
+    for line, name in ((first, "eyeglasses-0"), (second, "eyeglasses-1")):
+        assert line.startswith(f"failed  {name}: ") and "num_samples" in line
+    assert count.startswith("2 of 4 jobs failed")
+    assert error.startswith("error: ") and "eyeglasses" in error
+    found = [path.parent.name for path in shell.folder.glob("multirun/*/*/*/boundary.npy")]
+    assert sorted(found) == ["smile-2", "smile-3"]
+    said = [json.loads(line) for line in failed.stdout.splitlines()]
+    assert [e["state"] for e in said if e["event"] == "job"] == ["failed"] * 2 + ["done"] * 2
+    assert _ended(said) == ["done"] * 4 + ["failed"] * 2
+    again = shell.run(*jobs, "progress=json").stdout
+    assert _ended(map(json.loads, again.splitlines())) == ["cached"] * 4 + ["failed"] * 2
+
+
+def _ended(said: Iterable[dict[str, Any]]) -> list[str]:
+    """The last state of every node that progress=json tells of."""
+    return sorted({e["key"]: e["state"] for e in said if e["event"] == "node"}.values())
 
 
 def test_an_experiment_without_m_warns_that_one_job_runs(swept: Shell) -> None:

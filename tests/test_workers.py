@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,39 +29,7 @@ from tests import small_network
 from tests.artifact_bytes import bytes_below
 from tests.conftest import CHECKOUT, Shell
 from tests.planted import TOYFACES
-
-
-def _write_down(
-    name: str, tasks: Iterator[int], advance: Callable[[int], None], *, folder: Path
-) -> None:
-    """Leaves a file for each task that says who did it; "slow" takes its time."""
-    (folder / f"pid-{name}").write_text(str(os.getpid()))
-    for task in tasks:
-        with (folder / f"task-{task}").open("a") as file:
-            file.write(name + "\n")
-        advance(1)
-        while name == "slow" and len([*folder.glob("task-*")]) < 8:
-            time.sleep(0.01)
-
-
-def _come_to_grief(
-    name: str, tasks: Iterator[str], advance: Callable[[int], None], *, folder: Path
-) -> None:
-    for task in tasks:
-        (folder / f"pid-{name}").write_text(str(os.getpid()))
-        if name == "other":
-            time.sleep(600)
-        if task == "refuse":
-            raise UserError("generator.path must name a network. Got 'x'.")
-        if task == "bug":
-            raise KeyError("of ours")
-        if task == "memory":
-            raise type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory")
-        if task == "die":
-            while not (folder / "pid-other").exists():
-                time.sleep(0.01)
-            os.kill(os.getpid(), signal.SIGKILL)
-        advance(1)
+from tests.worker_tasks import come_to_grief, write_down
 
 
 def _ended(pid: int) -> bool:
@@ -81,7 +48,7 @@ def _ended(pid: int) -> bool:
 
 def test_every_task_is_done_once_and_counted(tmp_path: Path) -> None:
     advanced: list[int] = []
-    work = functools.partial(_write_down, folder=tmp_path)
+    work = functools.partial(write_down, folder=tmp_path)
     in_processes(work, ["a", "b"], range(7), advance=advanced.append)
     done = [path.read_text().splitlines() for path in sorted(tmp_path.glob("task-*"))]
     assert len(done) == 7 and all(len(names) == 1 for names in done)
@@ -91,7 +58,7 @@ def test_every_task_is_done_once_and_counted(tmp_path: Path) -> None:
 
 
 def test_a_process_that_is_slow_is_given_fewer_tasks(tmp_path: Path) -> None:
-    work = functools.partial(_write_down, folder=tmp_path)
+    work = functools.partial(write_down, folder=tmp_path)
     in_processes(work, ["slow", "quick"], range(9), advance=lambda _: None)
     done = [path.read_text().strip() for path in tmp_path.glob("task-*")]
     assert len(done) == 9
@@ -110,7 +77,7 @@ def test_a_process_that_is_slow_is_given_fewer_tasks(tmp_path: Path) -> None:
 def test_failure_of_one_is_raised_and_the_others_are_ended(
     tmp_path: Path, task: str, kind: type[Exception], said: str
 ) -> None:
-    work = functools.partial(_come_to_grief, folder=tmp_path)
+    work = functools.partial(come_to_grief, folder=tmp_path)
     with pytest.raises(kind, match=said) as caught:
         in_processes(work, ["first", "other"], [task, "sleep"], advance=lambda _: None)
     if kind is UserError:
@@ -123,7 +90,7 @@ def test_interrupt_ends_the_others(tmp_path: Path) -> None:
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
-    work = functools.partial(_come_to_grief, folder=tmp_path)
+    work = functools.partial(come_to_grief, folder=tmp_path)
     with pytest.raises(KeyboardInterrupt):
         in_processes(work, ["first", "other"], ["fine", "sleep"], advance=interrupt)
     for path in tmp_path.glob("pid-*"):
@@ -134,9 +101,9 @@ SCRIPT = """
 import functools, sys
 from pathlib import Path
 from ifgan.workers import in_processes
-from tests.test_workers import _come_to_grief
+from tests.worker_tasks import come_to_grief
 if __name__ == "__main__":
-    work = functools.partial(_come_to_grief, folder=Path(sys.argv[1]))
+    work = functools.partial(come_to_grief, folder=Path(sys.argv[1]))
     in_processes(work, ["other"], ["sleep"], advance=lambda _: None)
 """
 

@@ -11,6 +11,7 @@ from ifgan.benchmark import (
     efficiency,
     fitting,
     scale,
+    scoring,
     synthesis,
     uncertainty,
 )
@@ -45,6 +46,9 @@ def main(argv: list[str] | None = None) -> None:
     command = commands.add_parser("efficiency", help="faces needed: the reference's and ours")
     efficiency.add_arguments(command)
     command.set_defaults(run=efficiency.main)
+    command = commands.add_parser("scoring", help="scoring's time outside of the network")
+    scoring.add_arguments(command)
+    command.set_defaults(run=scoring.main)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments, show=_show)

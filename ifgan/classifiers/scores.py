@@ -130,6 +130,20 @@ class ScoreTable:
         return np.where(known[:, None], scores_MA[row], np.float32(np.nan))
 
 
+def meaning(table: ScoreTable, column: int) -> str:
+    """What a column is taken for where nothing is said of it."""
+    numbers_M = table.numbers(column)
+    values = set(np.unique(numbers_M[np.isfinite(numbers_M)]).tolist())
+    return TWO_SIDED if values in ({0.0, 1.0}, {-1.0, 1.0}) else SCORES
+
+
+def all_columns(table: ScoreTable) -> tuple[Label, ...]:
+    """Every column by its name."""
+    return tuple(
+        Label(name, column, meaning(table, column), "") for column, name in enumerate(table.names)
+    )
+
+
 def score(
     table: ScoreTable, labels: Sequence[Label], seeds: NDArray[np.int64]
 ) -> tuple[Float32, tuple[ScoreColumn, ...]]:

@@ -3,7 +3,7 @@
 Figures are drawn in the browser from numbers in the page, because what they show changes with
 what is chosen there: axes, filters, colours, runs. A library for that (plotly, vega, bokeh) weighs
 one to five megabytes in every page, draws where no keyboard and no screen reader gets, and keeps
-its own colours in the dark; the script here has some 20 kB.
+its own colours in the dark; the script here has some 25 kB.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ def page_of(runs: Sequence[Run], folder: Path, *, seconds: float) -> ComparePage
                 {
                     "title": found.title,
                     "members": found.members,
+                    "known": bool(np.isfinite(found.population).sum() > len(found.members)),
                     "raw": _packed(found.raw),
                     "population": _packed(found.population),
                 }
@@ -158,6 +159,7 @@ def _run(run: Run, number: int, settings: Sequence[Column]) -> dict[str, Any]:
         "name": run.name,
         "label": _label(run, number, settings),
         "attribute": run.title,
+        "finished": bool(run.metrics),
         "quality": "AUROC" if run.kind == "binary" else "Spearman correlation",
         "curve": [[faces, _rounded(quality)] for faces, quality in run.curve],
     }

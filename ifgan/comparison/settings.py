@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Where results lie and what comes of them later: no part of what a run is.
-_ASIDE = ("store", "publish", "objective", "dry_run")
+_ASIDE = ("tracking", "store", "publish", "objective", "dry_run")
+#: What the name of an attribute and its conditions tells already, as a kind.
+_TOLD = ("attribute.", "svm.conditions")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def differing(settings: Sequence[Mapping[str, Any]], attributes: Sequence[str]) 
     Parameters
     ----------
     settings : of each run, by dotted name.
-    attributes : of each run. What comes with an attribute, as its kind, does not count.
+    attributes : of each run, "age | eyeglasses"; what comes with it does not count.
     """
     names = dict.fromkeys(name for each in settings for name in each)
     found = {}
@@ -60,9 +62,8 @@ def differing(settings: Sequence[Mapping[str, Any]], attributes: Sequence[str]) 
         written = [as_text(value) for value in values]
         if len({*written}) < 2 or name.partition(".")[0] in _ASIDE:
             continue
-        if name.startswith("attribute.") and len({*zip(attributes, written, strict=True)}) == len(
-            {*attributes}
-        ):
+        told = len({*zip(attributes, written, strict=True)}) == len({*attributes})
+        if told and name.startswith(_TOLD):
             continue
         found[name] = values
     labels = _labels([*found])

@@ -13,7 +13,8 @@ const shown = runs.map(() => true);
 const group = runs.map(() => 0);
 const filters = new Map();
 let hot = -1;
-let pair = [0, Math.min(1, runs.length - 1)];
+const finished = [...runs.keys()].filter(run => runs[run].finished);
+let pair = [finished[0] ?? 0, finished[1] ?? Math.min(1, runs.length - 1)];
 const parts = runs.map(() => []);  // elements of each run that stay
 const drawn = { lines: [], scatter: [], curves: [] };  // and those that are drawn anew
 
@@ -241,7 +242,9 @@ const correlation = pairs => {
 const body = document.querySelector("#runs tbody");
 const headings = [...document.querySelectorAll("#runs thead th")];
 const sorted = (column, heading) => {
-  const descending = heading.getAttribute("aria-sort") === "ascending";
+  const before = heading.getAttribute("aria-sort");
+  const best = axes.find(axis => axis.metric && axis.label === heading.textContent)?.better > 0;
+  const descending = before ? before === "ascending" : best;  // the best first
   for (const each of headings) each.removeAttribute("aria-sort");
   heading.setAttribute("aria-sort", descending ? "descending" : "ascending");
   const keyed = [...body.rows].map(row => {
@@ -365,6 +368,7 @@ const first = plotted.findIndex(axis => axis.key), error = plotted.findIndex(axi
 options(byId("y"), metrics, Math.max(first, 0));
 options(byId("x"), metrics, error < 0 ? Math.min(first + 1, metrics.length - 1) : error);
 options(byId("quality"), qualities, 0);
+if (data.cosines.every(found => !found.known)) view.value = "raw";
 options(space, data.cosines.map(found => found.title), 0);
 for (const id of ["a", "b"]) options(byId(id), runs.map(run => run.name), 0);
 if (!plotted.length) byId("scatter").closest("section").hidden = true;

@@ -25,7 +25,7 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 400, 280
 FRAME = (0.115, 0.155, 0.865, 0.735)
 
-_LOCK = threading.Lock()
+LOCK = threading.Lock()
 _POINTS_PER_INCH = 72  # the SVG backend's unit
 
 
@@ -97,7 +97,7 @@ def draw(name: str, *, title: str, description: str, paint: Callable[[Any], None
     -------
     an ``<svg>`` element, the same to the byte for the same input.
     """
-    with _LOCK:
+    with LOCK:
         from matplotlib import style
         from matplotlib.figure import Figure
 

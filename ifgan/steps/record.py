@@ -85,7 +85,7 @@ def _provenance(settings: SvmSettings, task: Problem, plane: Hyperplane) -> dict
         "edit_rows": edit_rows(task.rows, num_ws=num_ws, align=align),
         "edit_rows_meaning": "[first, stop] of the rows of w that edits move unless told otherwise;"
         " null: all. Without row 0, which turns and places the face, where align fixed it",
-        "classifier": {key: scores[key] for key in ("classifier", "classifier_digest")},
+        "classifier": {key: value for key, value in scores.items() if key != "scored"},
         "svm": settings_to_dict(settings),
         "threshold": task.threshold,
         "edit_metric": settings.edit_metric,

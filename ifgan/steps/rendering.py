@@ -98,7 +98,8 @@ def _render(
     w_NGD = draw_w(generator, seeds, groups)
     finish = Finish(settings.truncation_psi, settings.truncation_cutoff, settings.align)
     final_NRD = finish.rows(generator, spread(w_NGD, groups))
-    images = shrink(generator.synthesis(final_NRD), settings.image_size)
+    images = generator.synthesis(final_NRD)
+    images = shrink(images, settings.image_size, filter=settings.filter)
     return w_NGD if settings.mixing else w_NGD[:, 0], to_levels(images)
 
 

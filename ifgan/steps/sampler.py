@@ -179,6 +179,7 @@ def _latents(
             "truncation_psi": settings.truncation_psi,
             "truncation_cutoff": settings.truncation_cutoff,
             "align": settings.align,
+            **({"filter": settings.filter} if settings.filter else {}),
             "mixing": settings.mixing,
             "groups": [list(g) for g in row_groups(generator.num_ws, mixing=settings.mixing)],
             "w": _MIXED if settings.mixing else "untruncated; one row, valid for all rows",

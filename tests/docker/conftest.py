@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -30,8 +31,11 @@ def containers(name: str) -> list[str]:
     return docker("ps", "--all", f"--filter=name={name}", "--format={{.Names}}").split()
 
 
+@dataclass
 class PlainShell(Shell):
     """A shell that tells BLAS nothing: containers, which are given none of it, can't know."""
+
+    imports: tuple[str, ...] = ()
 
     def environment(self) -> dict[str, str]:
         tuned = ("OPENBLAS", "OMP_", "MKL_")

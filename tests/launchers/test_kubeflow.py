@@ -15,7 +15,8 @@ from ifgan.graph import merge
 from launchers.compile import Compiled
 from launchers.kubeflow import KubeflowService
 from launchers.kubeflow_status import status_of
-from launchers.service import Run, State, Status
+from launchers.service import Run, Status
+from launchers.states import State
 from launchers.wire import Api, NotSentError, Patience, RefusedError
 from tests.launchers.conftest import MakeJob
 from tests.launchers.fault_server import (

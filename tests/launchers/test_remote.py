@@ -17,6 +17,7 @@ from ifgan.graph import merge
 from launchers import remote
 from launchers.submission import Submission
 from launchers.vertex import VertexService
+from tests import wandb_files
 from tests.conftest import Shell
 from tests.launchers.conftest import MakeJob
 from tests.launchers.fault_server import RESET_AFTER
@@ -83,9 +84,10 @@ def test_a_run_that_nobody_waited_for_is_fetched_later_without_what_failed(
                 "backend.wait=false",
                 "backend.poll_seconds=0.05",
             ),
+            *("tracking=wandb", "tracking.mode=offline"),
         )
         [sweep] = shell.folder.glob("multirun/*/*")
-        assert not [*sweep.rglob("boundary.npy")]
+        assert not [*sweep.rglob("boundary.npy")] and not (sweep / "wandb").exists()
         done = shell.run(str(sweep), module="ifgan.fetch")
         assert len(cluster.seen("POST v2beta1/runs")) == 1
     assert done.returncode == 1
@@ -93,6 +95,8 @@ def test_a_run_that_nobody_waited_for_is_fetched_later_without_what_failed(
     assert error.startswith("error: age: svm-age failed on kubeflow: no faces left")
     [boundary] = sweep.rglob("boundary.npy")
     assert boundary.parent.name == "smile-0"
+    [logged] = sweep.glob("wandb/offline-run-*")
+    assert wandb_files.read(logged).run.job_type == "kubeflow"
 
 
 def test_ctrl_c_detaches_and_a_lost_answer_is_not_sent_again(

@@ -16,7 +16,8 @@ from ifgan.backends import Images, Vertex
 from ifgan.errors import UserError
 from ifgan.graph import merge
 from launchers.compile import Compiled
-from launchers.service import Run, Service, State, Status, service_of
+from launchers.service import Run, Service, Status, service_of
+from launchers.states import State
 from launchers.vertex import VertexService
 from launchers.wire import Patience
 from tests.launchers.conftest import MakeJob

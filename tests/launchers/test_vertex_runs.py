@@ -15,7 +15,8 @@ from ifgan.schema import Local
 from ifgan.store import Store
 from launchers import local
 from launchers.compile import files_of, task_names
-from launchers.service import Run, State, Status
+from launchers.service import Run, Status
+from launchers.states import State
 from launchers.vertex import VertexService
 from tests.launchers.conftest import MakeJob
 from tests.launchers.test_vertex import IMAGES, ROOT

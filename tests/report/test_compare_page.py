@@ -120,7 +120,7 @@ def test_headings_sort_by_keyboard_and_failed_runs_come_last(show: Open, ten: Co
     page = show(ten)
     aurocs = page.locator("#runs tbody tr td:nth-child(4)")
     page.get_by_role("button", name="AUROC", exact=True).focus()
-    for expected in (sorted, lambda values: sorted(values, reverse=True)):
+    for expected in (lambda values: sorted(values, reverse=True), sorted):
         page.keyboard.press("Enter")
         found = [float(cell.split()[0]) for cell in aurocs.all_inner_texts()[:-1]]
         assert found == expected(found) and names(page)[-1] == "pose-3"

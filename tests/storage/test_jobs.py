@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ifgan import existing, storage
+from ifgan import existing, listings, storage
 from ifgan.compose import compose_config
 from ifgan.errors import UserError
 from ifgan.graph import File
@@ -25,14 +25,14 @@ from tests.storage.proxy import Fault
 @pytest.fixture
 def team(bucket: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A bucket with samples in the plain layout, and something else beside them."""
-    monkeypatch.setattr(existing, "_listed", {})
+    monkeypatch.setattr(listings, "_listed", {})
     for name in ("latents.npy", "seeds.npy", "images/1.png", "images/2.png", "notes.txt"):
         bucket.put(f"team/{name}", name.encode())
     return bucket
 
 
 def _identify(team: Place, tmp_path: Path, *more: str) -> tuple[File, File]:
-    existing._listed.clear()
+    listings._listed.clear()
     config = compose_config(
         ["sampler=existing", f"sampler.uri={team.root}/team", f"store={tmp_path / 's'}", *more]
     )
