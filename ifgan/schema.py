@@ -17,11 +17,11 @@ from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
 from ifgan.classifier_options import CLASSIFIERS, check_named
-from ifgan.errors import UserError, choices
+from ifgan.errors import UserError
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.preprocessing import Network, check_sha256
 from ifgan.prompts import check_prompt
-from ifgan.ranges import identifier, in_range, once, one_of, positive, rising_shares
+from ifgan.ranges import devices, identifier, in_range, once, one_of, positive, rising_shares
 from ifgan.specs import MEASURES, PRECISIONS
 from ifgan.tracking_options import Tracking
 
@@ -30,7 +30,6 @@ LABELS = ("threshold", "ends", "quantiles")
 SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
-DEVICES = ("auto", "cpu", "cuda")
 METRICS = ("euclidean", "covariance")
 PROGRESS = ("auto", "live", "plain", "quiet", "json")
 JUDGES = ("judge", "toyfaces", "toyfaces_biased")
@@ -242,18 +241,6 @@ def check_edits(
         raise UserError(f"{prefix}steps must hold a number above 0. Got {list(steps)}.")
 
 
-def _devices(option: object) -> str:
-    """``backend.device``, a name or a list of names, as one text."""
-    names = option if isinstance(option, list) else str(option).split(",")
-    wrong = [str(name) for name in names if not re.fullmatch(r"cpu|cuda:\d{1,3}", str(name))]
-    if names and (not wrong or (len(names) == 1 and names[0] in DEVICES)):
-        return ",".join(names)
-    raise UserError(
-        f"backend.device has no choice '{wrong[0] if wrong else ''}'. "
-        f"{choices(DEVICES, wrong[0] if wrong else '')} Or list some, as in [cuda:0,cuda:1]."
-    )
-
-
 @dataclass
 class Local(Backend):
     """In this process."""
@@ -264,7 +251,7 @@ class Local(Backend):
     workers: int = 2  # threads that encode, decode and fit, in each process
 
     def __post_init__(self) -> None:
-        self.device = _devices(self.device)
+        self.device = devices(self.device)
         in_range("backend.batch_size", self.batch_size, low=1, high=4096)
         in_range("backend.workers", self.workers, low=1, high=256)
 
@@ -291,8 +278,6 @@ class Config:
 
     def __post_init__(self) -> None:
         one_of("progress", self.progress, PROGRESS)
-
-    def __post_init__(self) -> None:
         check_named(self.classifiers)
 
 
