@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from ifgan import compose, edit_summary, paths
 from ifgan.complaints import complaint, quiet_hydra
 from ifgan.errors import UserError, refuse_accounts
-from ifgan.jobs import Job, Result, next_step
+from ifgan.jobs import Job, Result, next_step, warn_unused
 from ifgan.record import DONE, FAILED, SUBMITTED, Record
 from ifgan.tracking import client
 from launchers import Outcome, merged
@@ -36,8 +36,10 @@ def job(cfg: DictConfig) -> float | None:
         session.folder = folder
     overrides = [*hydra_config.overrides.task]
     current = Job.of(compose.to_config(cfg), folder=folder, overrides=overrides)
-    if hydra_config.mode == RunMode.RUN and hydra_config.sweeper.get("params"):
-        log.warning("This experiment is a sweep, and one job of it runs: add -m to run all.")
+    if hydra_config.mode == RunMode.RUN:
+        warn_unused([current])
+        if hydra_config.sweeper.get("params"):
+            log.warning("This experiment is a sweep, and one job of it runs: add -m to run all.")
     if current.config.dry_run:
         for line in session.dry_run_of(current).write(folder):
             log.info(line)
@@ -73,7 +75,7 @@ def job(cfg: DictConfig) -> float | None:
     lines = result.summary(
         attribute=current.config.attribute.name,
         space=current.config.svm.space,
-        next_step=next_step(current.config),
+        next_step=next_step(current),
     )
     for line in lines:
         log.info(line)

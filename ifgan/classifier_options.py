@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import MISSING
 
+from ifgan.errors import UserError
 from ifgan.framing import DEFAULT, Framing
 from ifgan.labels import OUTPUTS, Label, labels_of
 from ifgan.preprocessing import Preprocessing, check_sha256
 from ifgan.prompts import check_templates
-from ifgan.ranges import in_range, matches, one_of
+from ifgan.ranges import identifier, in_range, matches, one_of
 
 
 @dataclass
@@ -20,6 +25,7 @@ class Classifier:
 
     kind: str = MISSING
     image_size: int = MISSING  # pixels a side that faces are scored at
+    attributes: list[str] | None = None  # what it scores, whoever else can; null: what nobody lists
 
 
 @dataclass
@@ -196,3 +202,32 @@ CLASSIFIERS: dict[str, type] = {
     "huggingface": HuggingFace,
     "clip": Clip,
 }
+
+_OPTIONS = sorted(
+    {field.name for schema in CLASSIFIERS.values() for field in dataclasses.fields(schema)}
+)
+_OPTION = re.compile(rf"(?<![\w./-])classifier\.(?=(?:{'|'.join(_OPTIONS)})\b)")
+
+
+@contextlib.contextmanager
+def speaking_of(option: str) -> Iterator[None]:
+    """What is refused within speaks of the options of ``option``, say "classifiers.ages".
+
+    Whoever reads a classifier's options calls them classifier.*, as where there is but one.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise UserError(_OPTION.sub(f"{option}.", str(error))) from error
+
+
+def check_named(classifiers: Mapping[str, object]) -> None:
+    """Refuse what is no classifier, or has a name that no option can have."""
+    for name, chosen in classifiers.items():
+        identifier("the name of a classifier in classifiers", name)
+        if not isinstance(chosen, Classifier):
+            raise UserError(
+                f"classifiers.{name} must be a choice of the group classifier. Got plain options. "
+                f"Add +classifier@classifiers.{name}=KIND, or to the defaults of an experiment "
+                f"'- /classifier@classifiers.{name}: KIND'."
+            )

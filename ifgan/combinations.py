@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ifgan.errors import UserError
 from ifgan.schema import Attribute, Config, Svm, Toyfaces
@@ -13,6 +14,13 @@ log = logging.getLogger(__name__)
 
 #: Methods that fit labels and leave the choice of them open.
 LABELLING = ("linear", "logistic")
+
+
+class Called(NamedTuple):
+    """What an attribute is to the classifier that scores it, which messages call ``classifier``."""
+
+    classifier: str
+    column: str
 
 
 def check_space(config: Config) -> None:
@@ -58,7 +66,7 @@ def method_of(config: Config) -> str:
     return "linear" if config.attribute.kind == "binary" else "regression"
 
 
-def check_labels(config: Config) -> None:
+def check_labels(config: Config, called: Called) -> None:
     """Refuse labels where a fit has none or has its own, and a quantity that is one of classes."""
     attribute, svm, method = config.attribute, config.svm, method_of(config)
     own = {"interfacegan": ("threshold", "ends")}.get(method, ("threshold",))
@@ -77,40 +85,45 @@ def check_labels(config: Config) -> None:
             "attribute.rest needs attribute.kind=binary: a class against the others is present or "
             f"not. Got attribute.kind={attribute.kind}. Leave attribute.rest out."
         )
-    column = attribute.column(config.classifier.kind)
-    if column in attribute.rest:
+    if called.column in attribute.rest:
         raise UserError(
-            f"attribute.rest must name the other columns of the softmax. Got '{column}', which is "
+            "attribute.rest must name the other columns of the softmax. Got "
+            f"'{called.column}', which is "
             f"attribute '{attribute.name}' itself. Leave it out."
         )
 
 
-def check_conditions(config: Config, conditions: Sequence[Attribute]) -> None:
+def check_conditions(
+    config: Config, conditions: Sequence[Attribute], called: Callable[[Attribute], Called]
+) -> None:
     """Refuse conditions that are the attribute itself, or each other, and those of fits in S.
 
     What only the fits can tell, that two attributes have one direction, the svm step finds.
+
+    Parameters
+    ----------
+    called : says what each attribute is in the classifier that scores it.
     """
     if conditions and config.svm.space == "s":
         raise UserError(
             "svm.conditions needs svm.space=w or svm.space=z: a boundary in S moves a few styles "
             "by choice. Got svm.space=s."
         )
-    classifier = config.classifier.kind
-    taken = {config.attribute.column(classifier): config.attribute.name}
+    taken = {called(config.attribute): config.attribute.name}
     for attribute in conditions:
-        name, column = attribute.name, attribute.column(classifier)
+        name, own = attribute.name, called(attribute)
         if name == config.attribute.name:
             raise UserError(
                 f"svm.conditions must name attributes other than the one that is fitted. Got "
                 f"'{name}' with attribute={name}. Leave it out."
             )
-        if column in taken:
+        if own in taken:
             raise UserError(
                 f"svm.conditions must name attributes that the classifier tells apart. Got "
-                f"'{name}', which is '{taken[column]}' to classifier '{classifier}' (column "
-                f"'{column}'). Leave one of them out."
+                f"'{name}', which is '{taken[own]}' to {own.classifier} (column '{own.column}'). "
+                "Leave one of them out."
             )
-        taken[column] = name
+        taken[own] = name
 
 
 def as_condition(config: Config, attribute: Attribute) -> Config:

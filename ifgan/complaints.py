@@ -65,7 +65,10 @@ def _refused_option(error: OmegaConfBaseException) -> str:
         known = _fields(error.object_type)
         received = key.rpartition(".")[2]
         if error.object_type is dict:  # Hydra adds new keys only where a plus says so
-            advice = f"To add a name of your own, put a plus before it: +{key}=…"
+            given = [str(name) for name in error.parent_node or ()]
+            plus = key.replace("classifiers.", "classifier@classifiers.", 1)
+            advice = f"{choices(given, received)} " if given else ""
+            advice += f"To add a name of your own, put a plus before it: +{plus}=…"
         else:
             advice = choices(known, received) if known else _HELP
         return f"there is no option '{key}'. {advice}"

@@ -18,6 +18,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig, OmegaConf
 
 from ifgan import paths
+from ifgan.classifier_options import speaking_of
 from ifgan.errors import UserError, choices, refuse_accounts
 from ifgan.schema import SCHEMAS, Attribute, Config
 
@@ -61,6 +62,9 @@ def to_config(cfg: DictConfig) -> Config:
     UserError
         If a value is out of its range, or a plus has added an option that there is not.
     """
+    for name, chosen in cfg.classifiers.items():
+        with speaking_of(f"classifiers.{name}"):
+            OmegaConf.to_object(chosen)  # by itself, so that what it refuses is known as its own
     config = cast(Config, OmegaConf.to_object(cfg))
     _refuse_added(config, "")
     return config
@@ -107,6 +111,8 @@ def _refuse_added(options: object, prefix: str) -> None:
             raise UserError(f"there is no option '{prefix}{name}'. {choices(known, name)}")
         if dataclasses.is_dataclass(value):
             _refuse_added(value, f"{prefix}{name}.")
+    for name, chosen in getattr(options, "classifiers", {}).items():
+        _refuse_added(chosen, f"classifiers.{name}.")
 
 
 def quoted(value: object) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 
 from ifgan.errors import UserError, choices
-from ifgan.graph import File, Identities, Node, Output, sampler_settings
+from ifgan.graph import File, Identities, Node, Output
+from ifgan.node_settings import sampler_settings
 from ifgan.schema import Config, Evaluation
 from ifgan.specs import EvaluationSettings
 

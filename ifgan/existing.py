@@ -84,13 +84,11 @@ def ignored(config: Config) -> list[str]:
     if not config.sampler.uri:
         return []
     shipped = OmegaConf.load(paths.shipped("conf") / "sampler" / "existing.yaml")
-    chosen = {"classifier": {"image_size": config.classifier.image_size}}
-    group = OmegaConf.merge(OmegaConf.structured(Sampler), shipped)
-    untouched = OmegaConf.create({**chosen, "sampler": OmegaConf.to_container(group)}).sampler
+    group = OmegaConf.merge(OmegaConf.structured(Sampler), shipped, {"uri": config.sampler.uri})
     return [
         f"sampler.{name}"
-        for name in untouched
-        if name != "uri" and getattr(config.sampler, name) != untouched[name]
+        for name, value in vars(OmegaConf.to_object(group)).items()
+        if getattr(config.sampler, name) != value
     ]
 
 

@@ -14,33 +14,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ifgan.classifier_options import CelebaResNet50, Labelled, Onnx, Python, framing_of
-from ifgan.combinations import (
-    LABELLING,
-    as_condition,
-    check_conditions,
-    check_labels,
-    check_space,
-    method_of,
+from ifgan.classifier_options import (
+    CelebaResNet50,
+    Classifier,
+    Labelled,
+    Onnx,
+    Python,
+    framing_of,
 )
+from ifgan.combinations import Called, as_condition, check_conditions, check_labels, check_space
 from ifgan.digest import digest
-from ifgan.errors import UserError, choices
 from ifgan.labels import as_text
-from ifgan.schema import Attribute, Config, Toyfaces
+from ifgan.node_settings import sampler_settings, svm_settings
+from ifgan.schema import Attribute, Config
 from ifgan.specs import (
     STEPS,
     ClassifierSettings,
-    SamplerSettings,
     Settings,
     StepSpec,
     SvmSettings,
     numbered_parts,
     settings_to_dict,
 )
-
-#: Styles of a direction in S by default: few enough to look at each, which is what S is for
-#: (Wu et al., StyleSpace, edit by single channels), and enough for what a classifier sees at once.
-_CHANNELS = 10
 
 
 @dataclass(frozen=True)
@@ -118,29 +113,71 @@ Graph = dict[str, Node]  # key -> node, every node after its inputs
 
 
 @dataclass(frozen=True)
-class Identities:
-    """What the configuration's weights are: digests, files to import, columns that are scored.
+class Scorer:
+    """One of the configuration's classifiers, and what it is.
 
     Parameters
     ----------
-    generator_digest, classifier_digest : identity of the weights.
-    generator_file, classifier_file : files that the graph imports; None where the weights ship
-        with ifgan.
-    columns : what the classifier scores.
+    option : where it is configured, "classifier" or "classifiers.NAME"; no part of any key.
+    chosen : its options.
+    digest : identity of its weights.
+    columns : what it scores.
+    weights : the file that the graph imports; None where that ships with ifgan.
+    settings : of its node, where its options alone do not say them.
+    """
+
+    option: str
+    chosen: Classifier
+    digest: str
+    columns: tuple[str, ...]
+    weights: File | None = None
+    settings: ClassifierSettings | None = None
+
+    def called(self, attribute: Attribute) -> Called:
+        """What it calls an attribute."""
+        return Called(self.title, attribute.column(self.chosen.kind))
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return f"classifier '{self.chosen.kind}'" if self.option == "classifier" else self.option
+
+    def node(self, faces: Output | File) -> Node:
+        """Its scores of some faces."""
+        chosen = self.chosen
+        settings = self.settings or ClassifierSettings(
+            classifier=chosen.kind,
+            classifier_digest=self.digest,
+            labels=as_text(chosen.described()) if isinstance(chosen, Labelled) else None,
+            preprocessing=chosen.preprocessing().as_text() if isinstance(chosen, Onnx) else None,
+            function=chosen.function if isinstance(chosen, Python) else None,
+            image_size=chosen.image_size if isinstance(chosen, Python | CelebaResNet50) else None,
+            present=chosen.present if isinstance(chosen, CelebaResNet50) else None,
+        )
+        settings = dataclasses.replace(settings, **dataclasses.asdict(framing_of(chosen)))
+        weights = {"weights": self.weights} if self.weights else {}
+        return Node("classifier", settings, {"faces": faces, **weights})
+
+
+@dataclass(frozen=True)
+class Identities:
+    """What the configuration's weights are: digests, files to import, who scores what.
+
+    Parameters
+    ----------
+    generator_digest : identity of the generator's weights.
+    scorers : who scores the attribute and each condition, by the attribute's name.
+    generator_file : that the graph imports; None where it ships with ifgan.
+    existing : latents and faces that take the sampler's place (sampler=existing).
     judge_digest : of evaluation.classifier; None without an evaluation.
     judged : what that scores.
     measured : files of the networks of evaluation.identity and evaluation.perceptual.
-    classifier_settings : of its node, where the configuration alone does not say them.
-    existing : latents and faces that take the sampler's place (sampler=existing).
     """
 
     generator_digest: str
-    classifier_digest: str
-    columns: tuple[str, ...]
+    scorers: Mapping[str, Scorer]
     generator_file: File | None = None
-    classifier_file: File | None = None
     existing: tuple[File, File] | None = None
-    classifier_settings: ClassifierSettings | None = None
     judge_digest: str | None = None
     judged: tuple[str, ...] = ()
     measured: Mapping[str, File] = field(default_factory=dict)
@@ -155,6 +192,12 @@ def merge(targets: Iterable[Node]) -> Graph:
     return graph
 
 
+def several_kinds(graph: Graph) -> bool:
+    """Whether classifiers of more than one kind score its faces."""
+    settings = (node.settings for node in graph.values())
+    return len({s.classifier for s in settings if isinstance(s, ClassifierSettings)}) > 1
+
+
 def build(config: Config, identities: Identities, *, conditions: Sequence[Attribute] = ()) -> Node:
     """The svm node of one configuration, with the graph behind it.
 
@@ -166,18 +209,40 @@ def build(config: Config, identities: Identities, *, conditions: Sequence[Attrib
     Raises
     ------
     UserError
-        If the classifier does not score an attribute, or options contradict each other.
+        If options contradict each other.
     """
+
+    def called(attribute: Attribute) -> Called:
+        return identities.scorers[attribute.name].called(attribute)
+
     check_space(config)
-    check_labels(config)
-    settings = _svm_settings(config, identities)
-    check_conditions(config, conditions)
+    check_labels(config, called(config.attribute))
+    check_conditions(config, conditions, called)
     samples: Sequence[tuple[Output | File, Output | File]] = (
         [identities.existing] if identities.existing else _sampled(config, identities)
     )
+
+    def fit(config: Config, given: Mapping[str, Output]) -> Node:
+        scores = _scored(samples, identities.scorers[config.attribute.name])
+        return Node(
+            "svm", svm_settings(config, called(config.attribute).column), {**scores, **given}
+        )
+
+    ordered = sorted(conditions, key=lambda attribute: attribute.name)
+    given = {
+        f"condition_{number}": Output(fit(as_condition(config, condition), {}), "boundary")
+        for number, condition in enumerate(ordered)
+    }
+    return fit(config, given)
+
+
+def _scored(
+    samples: Sequence[tuple[Output | File, Output | File]], scorer: Scorer
+) -> dict[str, Output | File]:
+    """What a fit reads of samples that one classifier scores: in parts, if they are several."""
     sources: dict[str, Output | File] = {}
     for part, (latents, faces) in enumerate(samples):
-        classifier = _classifier(config, identities, faces)
+        classifier = scorer.node(faces)
         made: dict[str, Output | File] = {
             "latents": latents,
             "scores": Output(classifier, "scores"),
@@ -185,50 +250,7 @@ def build(config: Config, identities: Identities, *, conditions: Sequence[Attrib
         }
         for name, source in made.items():
             sources[numbered_parts(name, len(samples))[part]] = source
-    given: dict[str, Output | File] = {}
-    for number, condition in enumerate(sorted(conditions, key=lambda attribute: attribute.name)):
-        own = _svm_settings(as_condition(config, condition), identities)
-        given[f"condition_{number}"] = Output(Node("svm", own, sources), "boundary")
-    return Node("svm", settings, {**sources, **given})
-
-
-def _classifier(config: Config, identities: Identities, faces: Output | File) -> Node:
-    chosen, weights = config.classifier, identities.classifier_file
-    settings = identities.classifier_settings or ClassifierSettings(
-        classifier=chosen.kind,
-        classifier_digest=identities.classifier_digest,
-        labels=as_text(chosen.described()) if isinstance(chosen, Labelled) else None,
-        preprocessing=chosen.preprocessing().as_text() if isinstance(chosen, Onnx) else None,
-        function=chosen.function if isinstance(chosen, Python) else None,
-        image_size=chosen.image_size if isinstance(chosen, Python | CelebaResNet50) else None,
-        present=chosen.present if isinstance(chosen, CelebaResNet50) else None,
-    )
-    settings = dataclasses.replace(settings, **dataclasses.asdict(framing_of(chosen)))
-    return Node(
-        "classifier", settings, {"faces": faces, **({"weights": weights} if weights else {})}
-    )
-
-
-def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
-    """What a configuration's sampler does, of all its seeds."""
-    generator = config.generator
-    toyfaces = isinstance(generator, Toyfaces)
-    return SamplerSettings(
-        generator=generator.kind,
-        generator_digest=generator_digest,
-        resolution=generator.resolution if toyfaces else None,
-        precision="float32" if toyfaces else generator.precision,
-        class_label=None if toyfaces else generator.class_label,
-        exit_resolution=None if toyfaces else generator.exit_resolution,
-        num_samples=config.sampler.num_samples,
-        seed=config.sampler.seed,
-        truncation_psi=config.sampler.truncation_psi,
-        truncation_cutoff=config.sampler.truncation_cutoff,
-        mixing=config.sampler.mixing,
-        align=config.sampler.align,
-        image_size=config.sampler.image_size,
-        filter=framing_of(config.classifier).filter,  # often they are stored at its size
-    )
+    return sources
 
 
 def _sampled(config: Config, identities: Identities) -> list[tuple[Output, Output]]:
@@ -245,46 +267,3 @@ def _sampled(config: Config, identities: Identities) -> list[tuple[Output, Outpu
         sampler = Node("sampler", part, {"weights": weights} if weights else {})
         found.append((Output(sampler, "latents"), Output(sampler, "faces")))
     return found
-
-
-def _svm_settings(config: Config, identities: Identities) -> SvmSettings:
-    attribute, svm = config.attribute, config.svm
-    column = attribute.column(config.classifier.kind)
-    for name in (column, *attribute.rest):
-        if name not in identities.columns:
-            raise UserError(
-                f"attribute '{attribute.name}' is not scored by classifier "
-                f"'{config.classifier.kind}' (no column '{name}'). "
-                f"{choices(identities.columns, name)} Or take another classifier with classifier=…"
-            )
-    method = method_of(config)
-    # A condition may be a quantity, whose regression has no labels.
-    labels = svm.labels if method in LABELLING else "threshold"
-    return SvmSettings(
-        attribute=attribute.name,
-        column=column,
-        rest=list(attribute.rest),
-        kind=attribute.kind,
-        method=method,
-        space=svm.space,
-        layers=svm.layers,
-        channels=(svm.channels or _CHANNELS) if svm.space == "s" else None,
-        threshold=svm.threshold,
-        labels=labels,
-        quantiles=[float(share) for share in svm.quantiles] if labels == "quantiles" else None,
-        c=svm.c,
-        c_grid=[float(c) for c in svm.c_grid],
-        folds=svm.folds,
-        chosen_num_or_ratio=svm.chosen_num_or_ratio,
-        split_ratio=svm.split_ratio,
-        seed=svm.seed,
-        edit_metric=_edit_metric(config, method),
-    )
-
-
-def _edit_metric(config: Config, method: str) -> str:
-    """In W the metric whose edits change less else (docs/evaluation.md); the reference has one."""
-    if config.edit.metric != "auto":
-        return config.edit.metric
-    is_ours_in_w = config.svm.space == "w" and method != "interfacegan"
-    return "covariance" if is_ours_in_w else "euclidean"

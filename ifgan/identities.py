@@ -6,25 +6,36 @@ and without torch, so that a run that finds everything in the store starts at on
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 from ifgan.backends import Remote
-from ifgan.classifier_options import CelebaResNet50, Clip, HuggingFace, Onnx, Python, ScoreFile
+from ifgan.classifier_options import (
+    CelebaResNet50,
+    Classifier,
+    Clip,
+    HuggingFace,
+    Onnx,
+    Python,
+    ScoreFile,
+    speaking_of,
+)
 from ifgan.downloads import exclusive, fetch
 from ifgan.errors import UserError
 from ifgan.existing import existing_samples
 from ifgan.files import sha256_once
-from ifgan.graph import File, Identities
+from ifgan.graph import File, Identities, Scorer
 from ifgan.header import check_class_label, is_pickle, read_header
 from ifgan.partial import writing
 from ifgan.progress import Progress
 from ifgan.schema import Attribute, Checkpoint, Config, Local, Toyfaces
+from ifgan.scorers import scorers
 from ifgan.specs import ClassifierSettings
 
 
 def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities:
-    """Digests and files of a configuration's generator and classifier.
+    """Digests and files of a configuration's generator and classifiers.
 
     Parameters
     ----------
@@ -33,22 +44,20 @@ def identify(config: Config, conditions: Sequence[Attribute] = ()) -> Identities
     Raises
     ------
     UserError
-        If a file does not exist, can't be had or can't be read.
+        If a file does not exist, can't be had or can't be read, or nobody scores an attribute.
     """
     # Existing samples need no generator: it is neither fetched nor part of any key.
     generator, generator_file = ("", None) if config.sampler.uri else generator_weights(config)
     if generator_file is not None:
         _check_label(config.generator, generator_file)
     existing = _existing(config.sampler.uri, config) if config.sampler.uri else None
-    settings, (classifier, classifier_file, columns) = _classifier(config, conditions, existing)
+    read = functools.partial(_scorer, config, existing)
+    scored = scorers(config, [config.attribute, *conditions], read)
     judge, judged = _judge(config)
     return Identities(
         generator_digest=generator,
         generator_file=generator_file,
-        classifier_digest=classifier,
-        classifier_file=classifier_file,
-        classifier_settings=settings,
-        columns=columns,
+        scorers=scored,
         judge_digest=judge,
         judged=judged,
         measured=measured(config) if config.evaluation.kind != "none" else {},
@@ -111,44 +120,43 @@ def _converted(pickle: File, folder: Path) -> File:
 Weights = tuple[str, File | None, tuple[str, ...]]  # digest, file, what is scored
 
 
-def _classifier(
-    config: Config, conditions: Sequence[Attribute], existing: tuple[File, File] | None
-) -> tuple[ClassifierSettings | None, Weights]:
-    """Settings, where only the model says them, and weights."""
-    chosen = config.classifier
+def _scorer(
+    config: Config,
+    existing: tuple[File, File] | None,
+    option: str,
+    chosen: Classifier,
+    attributes: Sequence[Attribute],
+) -> Scorer:
+    """One of the configured classifiers; ``attributes`` are those that it is to score."""
+    with speaking_of(option):
+        if isinstance(chosen, ScoreFile | HuggingFace | Clip):
+            settings, weights, columns = _described(config, existing, chosen, attributes)
+            return Scorer(option, chosen, weights.sha256, columns, weights, settings)
+        digest, file, columns = _classifier_weights(chosen, config)
+        return Scorer(option, chosen, digest, columns, file)
+
+
+def _described(
+    config: Config,
+    existing: tuple[File, File] | None,
+    chosen: ScoreFile | HuggingFace | Clip,
+    attributes: Sequence[Attribute],
+) -> tuple[ClassifierSettings, File, tuple[str, ...]]:
+    """Settings, which only the file or the model says, weights, and what is scored."""
+    store, offline = _store(config), config.dry_run
     if isinstance(chosen, ScoreFile):
         from ifgan.score_files import run_seeds, score_file
 
-        settings, file, columns = score_file(
-            chosen,
-            _fetched("classifier.path", chosen.path, None, config),
-            run_seeds(config.sampler, existing),
-            store=_store(config),
-        )
-        return settings, (file.sha256, file, columns)
+        file = _fetched("classifier.path", chosen.path, None, config)
+        return score_file(chosen, file, run_seeds(config.sampler, existing), store=store)
+    from ifgan.model_identities import clip, huggingface
+
     if isinstance(chosen, HuggingFace):
-        from ifgan import model_identities
-
-        settings, file, columns = model_identities.huggingface(
-            chosen, config.backend, store=_store(config), offline=config.dry_run
-        )
-        return settings, (file.sha256, file, columns)
-    if isinstance(chosen, Clip):
-        from ifgan import model_identities
-
-        settings, file, columns = model_identities.clip(
-            chosen,
-            [config.attribute, *conditions],
-            config.backend,
-            store=_store(config),
-            offline=config.dry_run,
-        )
-        return settings, (file.sha256, file, columns)
-    return None, _classifier_weights(config)
+        return huggingface(chosen, config.backend, store=store, offline=offline)
+    return clip(chosen, attributes, config.backend, store=store, offline=offline)
 
 
-def _classifier_weights(config: Config) -> Weights:
-    classifier = config.classifier
+def _classifier_weights(classifier: Classifier, config: Config) -> Weights:
     if isinstance(classifier, Onnx):
         from ifgan.onnx_checks import check_scores
 
@@ -163,7 +171,7 @@ def _classifier_weights(config: Config) -> Weights:
         return file.sha256, file, ATTRIBUTES
     if isinstance(classifier, Python):
         return _function(classifier, config)
-    digest, columns = _shipped(getattr(classifier, "kind", ""))
+    digest, columns = _shipped(classifier.kind)
     return digest, None, columns
 
 

@@ -27,9 +27,9 @@ from ifgan.editing import Edit, Step
 from ifgan.foreign import centred
 from ifgan.generators.base import Generator, align_rows, truncate
 from ifgan.generators.mixing import draw_w, spread
-from ifgan.graph import sampler_settings
 from ifgan.identities import generator_weights
 from ifgan.layers import Layers, row_groups
+from ifgan.node_settings import sampler_settings
 from ifgan.ranges import in_range, one_of
 from ifgan.schema import ALIGNMENTS, Config
 from ifgan.seeds import seeds_to_z

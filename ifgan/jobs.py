@@ -6,7 +6,7 @@ import functools
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ifgan.errors import UserError, choices
 from ifgan.evaluation_node import evaluation_node
 from ifgan.existing import ignored
 from ifgan.files import read_json
-from ifgan.graph import Node, build
+from ifgan.graph import Node, Scorer, build
 from ifgan.identities import identify
 from ifgan.report.words import about, turned
 from ifgan.schema import Config
@@ -47,7 +47,7 @@ class Job:
     """One configuration, the svm node that answers it, and the directory for its results.
 
     ``evaluation`` is the node that says what edits along its boundary do, where that is asked for;
-    ``overrides`` is what was typed.
+    ``overrides`` is what was typed; ``scorers`` say who scores the attribute and its conditions.
     """
 
     config: Config
@@ -55,6 +55,7 @@ class Job:
     folder: Path | None = None
     evaluation: Node | None = None
     overrides: Sequence[str] = ()
+    scorers: Mapping[str, Scorer] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[Node, ...]:
@@ -70,7 +71,7 @@ class Job:
         Raises
         ------
         UserError
-            If a file is missing, or the classifier does not score an attribute.
+            If a file is missing, or no classifier scores an attribute.
         """
         if config.objective not in OBJECTIVES:
             raise UserError(
@@ -87,7 +88,7 @@ class Job:
         identities = identify(config, conditions)
         target = build(config, identities, conditions=conditions)
         evaluation = evaluation_node(config, identities, target)
-        return cls(config, target, folder, evaluation, [*overrides])
+        return cls(config, target, folder, evaluation, [*overrides], identities.scorers)
 
 
 @dataclass(frozen=True)
@@ -185,9 +186,20 @@ def _warn_ignored(options: str) -> None:
     log.warning("sampler=existing takes the samples as they are: %s has no effect.", options)
 
 
-def next_step(config: Config) -> str:
+def warn_unused(jobs: Sequence[Job]) -> None:
+    """Name the classifiers that score nothing in any of some jobs: a name may be misspelt."""
+    used = {scorer.option for job in jobs for scorer in job.scorers.values()}
+    named = {f"classifiers.{name}" for job in jobs for name in job.config.classifiers}
+    attributes = dict.fromkeys(name for job in jobs for name in job.scorers)
+    for option in sorted(named - used):
+        log.warning("%s has no effect: others score %s.", option, ", ".join(attributes))
+
+
+def next_step(job: Job) -> str:
     """What a person may do with the result."""
-    if config.sampler.uri or config.classifier.kind == "scores":
+    config = job.config
+    kind = job.scorers[config.attribute.name].chosen.kind
+    if config.sampler.uri or kind == "scores":
         return "open the report; more scored faces would sharpen it"
     more = 2 * config.sampler.num_samples
     return f"open the report; sampler.num_samples={more} would keep these faces and add as many"

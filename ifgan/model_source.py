@@ -47,7 +47,7 @@ def find(
     folder = Path(path).expanduser().absolute()
     is_remote = re.match("(gs|s3)://", path, re.IGNORECASE)
     if (folder.is_dir() or is_remote) and revision is not None:
-        log.warning("classifier.revision has no effect on a directory.")
+        log.warning("%s is a directory: its classifier's revision has no effect.", path)
     if is_remote:
         return _of_bucket(path, wanted, cache=cache, offline=offline)
     if folder.is_dir():
@@ -73,7 +73,7 @@ def find(
         ) from error
     if revision is None:
         log.warning(
-            "%s is taken as of commit %s; classifier.revision=%s pins it.",
+            "%s is taken as of commit %s; its classifier's revision=%s pins it.",
             path,
             Path(found).name[:12],
             Path(found).name,

@@ -9,6 +9,8 @@ from typing import Any
 
 from ifgan.errors import UserError, choices
 
+DEVICES = ("auto", "cpu", "cuda")
+
 #: Factors of the quantities that Kubernetes, Vertex AI and Docker share.
 _UNITS = {
     **{unit: 1000**power for power, unit in enumerate("KMGT", start=1)},
@@ -88,3 +90,15 @@ def bytes_of(option: str, quantity: str) -> int:
     if not found or float(found[1]) == 0:
         raise UserError(f"{option} must be a quantity like 16G or 512Mi. Got '{quantity}'.")
     return int(float(found[1]) * _UNITS[found[2]])
+
+
+def devices(option: object) -> str:
+    """``backend.device``, a name or a list of names, as one text."""
+    names = option if isinstance(option, list) else str(option).split(",")
+    wrong = [str(name) for name in names if not re.fullmatch(r"cpu|cuda:\d{1,3}", str(name))]
+    if names and (not wrong or (len(names) == 1 and names[0] in DEVICES)):
+        return ",".join(names)
+    raise UserError(
+        f"backend.device has no choice '{wrong[0] if wrong else ''}'. "
+        f"{choices(DEVICES, wrong[0] if wrong else '')} Or list some, as in [cuda:0,cuda:1]."
+    )

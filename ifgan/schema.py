@@ -16,12 +16,12 @@ from typing import Any
 from omegaconf import MISSING
 
 from ifgan.backends import Backend, Docker, Kubeflow, Vertex
-from ifgan.classifier_options import CLASSIFIERS
-from ifgan.errors import UserError, choices
+from ifgan.classifier_options import CLASSIFIERS, check_named
+from ifgan.errors import UserError
 from ifgan.layers import PATTERN as LAYERS
 from ifgan.preprocessing import Network, check_sha256
 from ifgan.prompts import check_prompt
-from ifgan.ranges import identifier, in_range, once, one_of, positive, rising_shares
+from ifgan.ranges import devices, identifier, in_range, once, one_of, positive, rising_shares
 from ifgan.specs import MEASURES, PRECISIONS
 from ifgan.tracking_options import Tracking
 
@@ -30,7 +30,6 @@ LABELS = ("threshold", "ends", "quantiles")
 SPACES = ("z", "w", "s")
 KINDS = ("binary", "continuous")
 ALIGNMENTS = ("none", "w_avg_row0")
-DEVICES = ("auto", "cpu", "cuda")
 METRICS = ("euclidean", "covariance")
 PROGRESS = ("auto", "live", "plain", "quiet", "json")
 JUDGES = ("judge", "toyfaces", "toyfaces_biased")
@@ -46,6 +45,7 @@ class Attribute:
     rest: list[str] = field(default_factory=list)  # the other columns of its softmax
     positive: str | None = None  # a prompt for classifier=clip: a smiling person
     negative: str | None = None  # and its opposite: a person with a serious face
+    classifier: str | None = None  # by name, which one scores it; null: whichever can
 
     def __post_init__(self) -> None:
         one_of("attribute.kind", self.kind, KINDS)
@@ -105,7 +105,7 @@ class Sampler:
     seed: int = 0  # of the first face; the others follow
     truncation_psi: float = MISSING  # 0: the mean face; 1: the whole population
     truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
-    image_size: int = MISSING  # pixels a side of the stored faces
+    image_size: int | None = None  # of the stored faces; null: the largest that is scored
     shards: int = 1  # samplers and classifiers side by side, a range of seeds each
     mixing: bool = False  # a latent of its own for each of the coarse, middle and fine rows of w
     align: str = "none"  # w_avg_row0: row 0 of w, which places the face, is that of the mean
@@ -121,7 +121,8 @@ class Sampler:
         if self.truncation_cutoff is not None:
             in_range("sampler.truncation_cutoff", self.truncation_cutoff, low=1, high=64)
         one_of("sampler.align", self.align, ALIGNMENTS)
-        in_range("sampler.image_size", self.image_size, low=8, high=2048)
+        if self.image_size is not None:
+            in_range("sampler.image_size", self.image_size, low=8, high=2048)
 
 
 @dataclass
@@ -240,18 +241,6 @@ def check_edits(
         raise UserError(f"{prefix}steps must hold a number above 0. Got {list(steps)}.")
 
 
-def _devices(option: object) -> str:
-    """``backend.device``, a name or a list of names, as one text."""
-    names = option if isinstance(option, list) else str(option).split(",")
-    wrong = [str(name) for name in names if not re.fullmatch(r"cpu|cuda:\d{1,3}", str(name))]
-    if names and (not wrong or (len(names) == 1 and names[0] in DEVICES)):
-        return ",".join(names)
-    raise UserError(
-        f"backend.device has no choice '{wrong[0] if wrong else ''}'. "
-        f"{choices(DEVICES, wrong[0] if wrong else '')} Or list some, as in [cuda:0,cuda:1]."
-    )
-
-
 @dataclass
 class Local(Backend):
     """In this process."""
@@ -262,7 +251,7 @@ class Local(Backend):
     workers: int = 2  # threads that encode, decode and fit, in each process
 
     def __post_init__(self) -> None:
-        self.device = _devices(self.device)
+        self.device = devices(self.device)
         in_range("backend.batch_size", self.batch_size, low=1, high=4096)
         in_range("backend.workers", self.workers, low=1, high=256)
 
@@ -275,6 +264,7 @@ class Config:
     generator: Any = MISSING
     sampler: Sampler = MISSING
     classifier: Any = MISSING
+    classifiers: dict[str, Any] = field(default_factory=dict)  # more of them, by name
     svm: Svm = MISSING
     edit: EditOptions = field(default_factory=EditOptions)
     evaluation: Evaluation = field(default_factory=Evaluation)
@@ -288,6 +278,7 @@ class Config:
 
     def __post_init__(self) -> None:
         one_of("progress", self.progress, PROGRESS)
+        check_named(self.classifiers)
 
 
 #: The groups whose choices have options of their own. conf/<group>/<choice>.yaml starts from

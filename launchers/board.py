@@ -16,9 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from ifgan.graph import Graph, Node, Output
+from ifgan.graph import Graph, Node, Output, several_kinds
 from ifgan.progress import Progress, Reached
-from ifgan.specs import EvaluationSettings, SvmSettings
+from ifgan.specs import ClassifierSettings, EvaluationSettings, SvmSettings
 from launchers.states import State
 
 
@@ -184,15 +184,19 @@ def _needs(node: Node) -> tuple[str, ...]:
 
 def labels(graph: Graph) -> dict[str, str]:
     """A name for each node that people can tell from the others."""
-    plain = {key: _label(node) for key, node in graph.items()}
+    several = several_kinds(graph)
+    plain = {key: _label(node, several=several) for key, node in graph.items()}
     names = [*plain.values()]
     return {k: name if names.count(name) == 1 else f"{name} {k[:4]}" for k, name in plain.items()}
 
 
-def _label(node: Node) -> str:
+def _label(node: Node, *, several: bool) -> str:
+    """What people call a node; classifiers of several kinds say theirs."""
     if isinstance(node.settings, SvmSettings):
         given = f" given {', '.join(node.conditions)}" if node.conditions else ""
         return f"svm {node.settings.attribute}{given}"
     if isinstance(node.settings, EvaluationSettings):
         return f"edits {node.settings.column}"
+    if several and isinstance(node.settings, ClassifierSettings):
+        return f"classifier {node.settings.classifier}"
     return node.step

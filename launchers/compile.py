@@ -21,8 +21,8 @@ from typing import Any
 
 from ifgan.backends import Images
 from ifgan.errors import UserError
-from ifgan.graph import File, Graph, Node, Output
-from ifgan.specs import KEY, SvmSettings, settings_to_dict
+from ifgan.graph import File, Graph, Node, Output, several_kinds
+from ifgan.specs import KEY, ClassifierSettings, SvmSettings, settings_to_dict
 from launchers.components import component
 
 #: Constant, because Vertex AI's cache looks for equal work below equal names only.
@@ -134,10 +134,12 @@ class _Assembly:
 def task_names(graph: Graph) -> dict[str, str]:
     """A readable name for each node: sampler, classifier, svm-smile, svm-age-z, …
 
-    Where several nodes would share one name, all of them carry the beginning of their key: so a
-    node's name does not depend on the order of a sweep.
+    Classifiers of several kinds say theirs: classifier-clip, classifier-onnx. Where several nodes
+    would share one name, all of them carry the beginning of their key: so a node's name does not
+    depend on the order of a sweep.
     """
-    plain = {key: _plain_name(node) for key, node in graph.items()}
+    several = several_kinds(graph)
+    plain = {key: _plain_name(node, several=several) for key, node in graph.items()}
     count = Counter(plain.values())
     return {key: name if count[name] == 1 else f"{name}-{key[:8]}" for key, name in plain.items()}
 
@@ -209,11 +211,13 @@ def _kind(node: Node, name: str) -> str:
     return {**required, **node.spec.optional_inputs}[name]
 
 
-def _plain_name(node: Node) -> str:
+def _plain_name(node: Node, *, several: bool) -> str:
     fits = [s.node for s in node.inputs.values() if isinstance(s, Output) and s.name == "boundary"]
     if node.step == "evaluation":  # named like its fit
-        return _plain_name(fits[0]).replace("svm", node.step, 1)
+        return _plain_name(fits[0], several=several).replace("svm", node.step, 1)
     parts = [node.step]
+    if isinstance(node.settings, ClassifierSettings) and several:
+        parts.append(node.settings.classifier)
     if isinstance(node.settings, SvmSettings):
         parts.append(node.settings.attribute)
         if node.settings.space != "w":

@@ -75,9 +75,11 @@ def _run(backend: Local, graph: Graph, store: Store, board: Board) -> dict[str, 
 def _in_turn(graph: Graph) -> Iterator[Node]:
     """The nodes, of neighbouring fits those first that others may be conditional on.
 
-    Evaluations come last, so that fits are neighbours.
+    Fits come after all samplers and classifiers and before all evaluations, so that they are
+    neighbours, whoever scores their faces.
     """
-    nodes = sorted(graph.values(), key=lambda node: node.step == "evaluation")
+    rank = {"svm": 1, "evaluation": 2}
+    nodes = sorted(graph.values(), key=lambda node: rank.get(node.step, 0))
     for _, group in itertools.groupby(nodes, key=lambda node: node.step):
         yield from sorted(group, key=_turn)
 

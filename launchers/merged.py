@@ -34,7 +34,7 @@ from ifgan.compose import to_config
 from ifgan.edit_table import Row
 from ifgan.errors import circumstance
 from ifgan.files import read_json
-from ifgan.jobs import Job
+from ifgan.jobs import Job, warn_unused
 from ifgan.record import FAILED, FILE, Record
 from launchers.session import Session
 
@@ -67,7 +67,9 @@ class MergedLauncher(Launcher):
             self._compose(list(overrides), initial_job_idx + offset)
             for offset, overrides in enumerate(job_overrides)
         ]
-        Session.current().prepare([_job(config) for config in configs])
+        jobs = [_job(config) for config in configs]
+        warn_unused(jobs)
+        Session.current().prepare(jobs)
         returned = []
         for config in configs:
             returned.append(

@@ -14,6 +14,7 @@ from ifgan.classifier_options import ScoreFile
 from ifgan.combinations import as_condition, check_conditions
 from ifgan.compose import attributes
 from ifgan.errors import UserError
+from ifgan.graph import Scorer
 from ifgan.problem import read as read_problem
 from ifgan.schema import Attribute, Checkpoint, Config, Sampler, Svm
 from ifgan.steps import given
@@ -77,14 +78,15 @@ def config(**svm: object) -> Config:
 
 def test_conditions_are_refused_in_s_and_where_the_classifier_does_not_tell_them_apart() -> None:
     age, cap = Attribute("age", "continuous"), Attribute("cap", "binary", {"scores": "hat"})
-    check_conditions(config(), [age])
+    called = Scorer("classifier", config().classifier, "d", ()).called
+    check_conditions(config(), [age], called)
     with pytest.raises(UserError, match=r"needs svm.space=w or svm.space=z: .* Got svm.space=s"):
-        check_conditions(config(space="s"), [age])
+        check_conditions(config(space="s"), [age], called)
     with pytest.raises(UserError, match=r"Got 'cap', which is 'hat' to .* \(column 'hat'\)"):
-        check_conditions(config(), [age, cap])
+        check_conditions(config(), [age, cap], called)
     with pytest.raises(UserError, match="Got 'cap', which is 'beanie'"):
         other = Attribute("beanie", "binary", {"scores": "hat"})
-        check_conditions(dataclasses.replace(config(), attribute=age), [other, cap])
+        check_conditions(dataclasses.replace(config(), attribute=age), [other, cap], called)
 
 
 def test_a_condition_keeps_all_options_but_the_primals_threshold_and_conditions() -> None:

@@ -207,7 +207,7 @@ def test_a_name_on_the_hub_is_found_in_its_cache_at_its_revision(tmp_path: Path)
     (cached / "refs" / "main").write_text(commit)
     shell = Shell(tmp_path, {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")})
     named = (*QUICK, *MODEL, "classifier.path=owner/name")
-    assert f"classifier.revision={commit} pins it" in shell.ok(*named).stderr
+    assert f"revision={commit} pins it" in shell.ok(*named).stderr
     pinned = shell.ok(*named, f"classifier.revision={commit}")
     assert "pins it" not in pinned.stderr and "Nothing to do" in pinned.stderr
     refused = shell.run(*named, "classifier.revision=v2")

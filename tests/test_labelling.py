@@ -13,12 +13,13 @@ import pytest
 
 from ifgan import labelling, problem
 from ifgan.artifacts import ScoreColumn, Scores
-from ifgan.classifier_options import ScoreFile
-from ifgan.combinations import check_labels
+from ifgan.classifier_options import Classifier, ScoreFile
+from ifgan.combinations import Called, check_labels
 from ifgan.errors import UserError
-from ifgan.graph import Identities, Node, Output, build
+from ifgan.graph import Identities, Node, Output, Scorer, build
 from ifgan.runtime import Runtime
 from ifgan.schema import Attribute, Config, Sampler, Svm, Toyfaces
+from ifgan.scorers import scorers
 from ifgan.specs import SvmSettings
 from ifgan.steps import svm
 from tests import planted
@@ -105,7 +106,15 @@ def _config(attribute: Attribute, **options: object) -> Config:
 
 
 SMILE, AGE = Attribute("smile", "binary"), Attribute("age", "continuous")
-KNOWN = Identities("d", "d", ("smile", "age", "blond", "brown", "black"))
+
+
+def _read(option: str, chosen: Classifier, _: object) -> Scorer:
+    return Scorer(option, chosen, "d", ("smile", "age", "blond", "brown", "black"))
+
+
+def _built(config: Config, *conditions: Attribute) -> Node:
+    known = Identities("d", scorers(config, [config.attribute, *conditions], _read))
+    return build(config, known, conditions=conditions)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +129,7 @@ def test_labels_are_refused_where_they_make_no_sense(
     attribute: Attribute, options: dict[str, object], said: str
 ) -> None:
     with pytest.raises(UserError, match=f"svm.labels={options['labels']} needs.*{said}") as raised:
-        check_labels(_config(attribute, **options))
+        check_labels(_config(attribute, **options), Called("classifier 'scores'", attribute.name))
     assert "\n" not in str(raised.value)
 
 
@@ -131,7 +140,7 @@ def _chosen(node: object) -> tuple[object, ...]:
 
 def test_a_condition_that_is_a_quantity_is_fitted_as_one() -> None:
     config = _config(SMILE, labels="quantiles", quantiles=[0.2, 0.8])
-    node = build(config, KNOWN, conditions=[AGE])
+    node = _built(config, AGE)
     condition = node.inputs["condition_0"]
     assert isinstance(condition, Output)
     assert _chosen(node) == ("linear", "quantiles", [0.2, 0.8])
@@ -140,9 +149,9 @@ def test_a_condition_that_is_a_quantity_is_fitted_as_one() -> None:
 
 def test_quantiles_of_labels_that_are_none_change_no_key(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        one = build(_config(SMILE, quantiles=[0.1, 0.9]), KNOWN)
+        one = _built(_config(SMILE, quantiles=[0.1, 0.9]))
     assert "svm.quantiles has no effect" in caplog.text
-    assert one.key == build(_config(SMILE), KNOWN).key
+    assert one.key == _built(_config(SMILE)).key
 
 
 def _softmax(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -241,7 +250,7 @@ def test_a_value_is_no_logit_of_a_softmax(tmp_path: Path) -> None:
 )
 def test_a_wrong_rest_is_one_line(attribute: Attribute, said: str) -> None:
     with pytest.raises(UserError, match=said) as raised:
-        build(_config(attribute), KNOWN)
+        _built(_config(attribute))
     assert "\n" not in str(raised.value)
 
 

@@ -44,7 +44,9 @@ LAYERS = (
     ),
     (
         "ifgan.combinations",
+        "ifgan.node_settings",
         "ifgan.graph",
+        "ifgan.scorers",
         "ifgan.evaluation_node",
         "ifgan.artifacts",
         "ifgan.boundary",

@@ -141,7 +141,7 @@ def test_a_file_from_elsewhere_is_downloaded_once_and_opened_once_for_all_jobs(
         requests = len(server.requests)
         assert identify(compose_config(job)) == found and len(server.requests) == requests > 0
     assert len(opened) == 1 and opened[0].is_relative_to(tmp_path / "store" / "downloads")
-    assert found.classifier_digest == hashlib.sha256(content).hexdigest()
+    assert found.scorers["smile"].digest == hashlib.sha256(content).hexdigest()
 
 
 def test_a_pipeline_imports_the_file_by_its_digest(found: Shell) -> None:
@@ -210,10 +210,12 @@ def test_scores_that_are_not_finite_stop_the_run(shell: Shell) -> None:
 
 def test_the_documented_export_and_its_commands_run(shell: Shell) -> None:
     text = (CHECKOUT / "docs" / "classifiers.md").read_text(encoding="utf-8")
-    [export, function], [command, by_function, *_], [own, *_] = (
+    [export, function], commands, [own, *_] = (
         re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
         for language in ("python", "bash", "yaml")
     )
+    [command] = [line for line in commands if line.startswith("python -m ifgan classifier=onnx")]
+    [by_function] = [line for line in commands if "classifier=python" in line]
     (shell.folder / "conf.local" / "classifier").mkdir(parents=True)
     (shell.folder / "conf.local" / "classifier" / "mine.yaml").write_text(own, encoding="utf-8")
     (shell.folder / "my_module.py").write_text(function, encoding="utf-8")

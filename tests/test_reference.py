@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ifgan.classifier_options import ToyfacesClassifier
 from ifgan.compose import compose_config
 from ifgan.jobs import Job
 from ifgan.reference import groups
@@ -15,12 +16,19 @@ from ifgan.schema import Config
 from tests.conftest import CHECKOUT
 
 CALLED = {"toyfaces": "smile", "judge": "smile"}
+BIASED = ToyfacesClassifier("toyfaces_biased")
 #: A value other than the default of every option that toyfaces have, and what that needs.
 OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "attribute.name": ("grin", {"attribute.called": CALLED}),
     "attribute.kind": ("continuous", {}),
     "attribute.called": ({"toyfaces": "beard"}, {}),
     "attribute.rest": (["beard"], {}),
+    "attribute.classifier": (
+        "biased",
+        {"classifiers": {"biased": dataclasses.replace(BIASED, attributes=["age"])}},
+    ),
+    "classifier.attributes": (["smile"], {"classifiers": {"biased": BIASED}}),
+    "classifiers": ({"biased": BIASED}, {}),
     "generator.resolution": (128, {}),
     "sampler.num_samples": (20_000, {}),
     "sampler.seed": (1, {}),

@@ -30,9 +30,9 @@ from ifgan.errors import UserError
 from ifgan.evidence import spearman
 from ifgan.generators.base import Generator, truncate
 from ifgan.generators.stylegan2 import StyleGAN2
-from ifgan.graph import sampler_settings
 from ifgan.identities import generator_weights, identify
 from ifgan.images import from_uint8, resize, shrink, to_uint8
+from ifgan.node_settings import sampler_settings
 from ifgan.schema import Config
 from ifgan.seeds import seeds_to_z
 from ifgan.specs import ClassifierSettings, SamplerSettings
@@ -147,9 +147,9 @@ def load(config: Config, *, device: torch.device) -> tuple[list[Generator], Clas
     UserError
         If the generator is not a StyleGAN2, or the classifier can't score images.
     """
-    kind = config.classifier.kind
-    if isinstance(config.classifier, ScoreFile):
-        raise UserError(f"classifier must be one that scores images. Got classifier={kind}.")
+    scorer = identify(config).scorers[config.attribute.name]
+    if isinstance(scorer.chosen, ScoreFile):
+        raise UserError("classifier must be one that scores images. Got classifier=scores.")
     digest, file = generator_weights(config)
     path = None if file is None else file.as_path()
     settings = dataclasses.replace(sampler_settings(config, digest), exit_resolution=None)
@@ -165,7 +165,7 @@ def load(config: Config, *, device: torch.device) -> tuple[list[Generator], Clas
         )
         for resolution in whole.network.settings.resolutions
     ]
-    scored_by = ClassifierSettings(kind, identify(config).classifier_digest)
+    scored_by = ClassifierSettings(scorer.chosen.kind, scorer.digest)
     return exits, classifiers.load(scored_by, device=device)
 
 

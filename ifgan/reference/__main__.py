@@ -44,7 +44,16 @@ where you work or in `~/.config/ifgan/`: `conf.local/svm/mine.yaml` is `svm=mine
 | no | the same work, found again in the store whatever the value |
 """
 
-_ENTERS = ("attribute", "generator", "sampler", "classifier", "svm", "edit", "evaluation")
+_ENTERS = (
+    "attribute",
+    "generator",
+    "sampler",
+    "classifier",
+    "classifiers",
+    "svm",
+    "edit",
+    "evaluation",
+)
 _CONTENT = (
     "generator.path",
     "sampler.uri",

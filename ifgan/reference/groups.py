@@ -51,9 +51,10 @@ def tables(group: str) -> list[Table]:
             having.setdefault(row, []).append(choice)
     shared: dict[tuple[str, ...], list[tuple[Option, str]]] = {}
     for row, choices in having.items():
-        shared.setdefault(tuple(filter(None, choices)), []).append(row)
-    found = [Table(choices, tuple(rows)) for choices, rows in shared.items()]
-    return sorted(found, key=lambda table: -len(table.choices))
+        shared.setdefault(tuple(choices), []).append(row)
+    found = [(choices, tuple(rows)) for choices, rows in shared.items()]
+    ordered = sorted(found, key=lambda table: -len(table[0]))
+    return [Table(() if len(c) == len(schemas) else c, rows) for c, rows in ordered]
 
 
 def top() -> Table:

@@ -12,7 +12,7 @@ from ifgan.backends import Images, Kubeflow, Vertex
 from ifgan.classifier_options import ScoreFile, ToyfacesClassifier
 from ifgan.errors import UserError
 from ifgan.files import sha256
-from ifgan.graph import File, Identities, build, merge
+from ifgan.graph import File, Identities, Scorer, build, merge
 from ifgan.schema import Attribute, Config, Local, Sampler, Svm, Toyfaces
 from ifgan.settings import settings_from_dict
 from ifgan.store import Store
@@ -43,7 +43,8 @@ def golden_text() -> str:
         backend=VERTEX,
     )
     file = File("/somewhere/labels.csv", "ab" * 32)
-    identities = Identities("toyfaces-1-64", file.sha256, ("smile",), classifier_file=file)
+    scorer = Scorer("classifier", config.classifier, file.sha256, ("smile",), weights=file)
+    identities = Identities("toyfaces-1-64", {"smile": scorer})
     graph = merge([build(config, identities)])
     message = compile_graph(
         graph, images=Images(), locate=below(ROOT, readable=("gs://",))
@@ -195,7 +196,8 @@ def test_samples_that_are_there_are_imported_from_where_they_are(tmp_path: Path)
         svm=Svm(),
         backend=VERTEX,
     )
-    identities = Identities("", "c", ("smile",), existing=(latents, faces))
+    scorer = Scorer("classifier", config.classifier, "c", ("smile",))
+    identities = Identities("", {"smile": scorer}, existing=(latents, faces))
     graph = merge([build(config, identities)])
     locate = below(ROOT, readable=("gs://",))
     text = to_yaml(compile_graph(graph, images=Images(), locate=locate).pipeline)

@@ -13,7 +13,7 @@ import yaml  # type: ignore[import-untyped]
 from ifgan.backends import Kubeflow, Resources, StepResources, Toleration
 from ifgan.classifier_options import ScoreFile
 from ifgan.errors import UserError
-from ifgan.graph import File, Identities, build, merge
+from ifgan.graph import File, Identities, Scorer, build, merge
 from ifgan.schema import Attribute, Config, Sampler, Svm, Toyfaces
 from launchers.compile import to_yaml
 from launchers.kubeflow import KubeflowService
@@ -56,7 +56,8 @@ def compiled(backend: Kubeflow) -> Any:
         backend=backend,
     )
     file = File("/somewhere/labels.csv", "ab" * 32)
-    identities = Identities("toyfaces-1-64", file.sha256, ("smile",), classifier_file=file)
+    scorer = Scorer("classifier", config.classifier, file.sha256, ("smile",), weights=file)
+    identities = Identities("toyfaces-1-64", {"smile": scorer})
     return KubeflowService(backend).compile(merge([build(config, identities)]))
 
 

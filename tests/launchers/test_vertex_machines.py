@@ -12,7 +12,7 @@ import pytest
 from ifgan.backends import ACCELERATORS, Images, Resources, StepResources, Vertex
 from ifgan.classifier_options import ScoreFile
 from ifgan.errors import UserError
-from ifgan.graph import File, Identities, build, merge
+from ifgan.graph import File, Identities, Scorer, build, merge
 from ifgan.schema import Attribute, Config, Sampler, Svm, Toyfaces
 from launchers.parameters import check_parameters
 from launchers.vertex import VertexService
@@ -68,7 +68,8 @@ def golden_text() -> str:
         backend=backend,
     )
     file = File("/somewhere/labels.csv", "ab" * 32)
-    identities = Identities("toyfaces-1-64", file.sha256, ("smile",), classifier_file=file)
+    scorer = Scorer("classifier", config.classifier, file.sha256, ("smile",), weights=file)
+    identities = Identities("toyfaces-1-64", {"smile": scorer})
     compiled = VertexService(backend).compile(merge([build(config, identities)]))
     assert compiled.platform is None  # Vertex AI takes one document
     del compiled.pipeline["sdkVersion"]
