@@ -147,7 +147,7 @@ def _say_failures(folders: Sequence[Path]) -> None:
 def _compare(sweep: Path, *, since: float) -> None:
     """Write the page of a sweep's runs; whatever goes wrong, the runs are there.
 
-    Faces are drawn for a twentieth of the time that the sweep has taken.
+    Faces are drawn for a fiftieth of the time that the sweep has taken.
     """
     from ifgan.comparison import page
     from ifgan.comparison.runs import read_runs
@@ -157,9 +157,8 @@ def _compare(sweep: Path, *, since: float) -> None:
             return
         runs = read_runs([sweep])
         if len(runs) > 1 and any(run.metrics for run in runs):
-            log.info(
-                "Compare: %s", page.write(sweep, runs, seconds=(time.monotonic() - since) / 20)
-            )
+            spared = (time.monotonic() - since) / 50
+            log.info("Compare: %s", page.write(sweep, runs, seconds=spared))
     except Exception as error:  # a bug in a picture is no reason to lose a sweep's exit code
         why = circumstance(error) or f"{type(error).__name__}: {error}"
         log.warning("The page that compares the runs could not be written: %s", why)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ifgan import step
 from ifgan.boundary import Boundary
 from ifgan.classifier_options import (
     Classifier,
@@ -28,8 +29,10 @@ from ifgan.scorers import scorers
 from ifgan.specs import SamplerSettings
 from ifgan.store import Store
 from launchers import local
+from launchers.dry_run import dry_run
 from tests import artifact_bytes, small_onnx
 from tests.conftest import CHECKOUT, Shell
+from tests.launchers import ir
 
 SMILE, AGE = Attribute("smile", "binary"), Attribute("age", "continuous")
 HAT = Attribute("hat", "binary", positive="a person with a hat", negative="a person without")
@@ -254,6 +257,30 @@ def test_a_condition_is_scored_by_its_own_classifier(swept: Shell) -> None:
     assert age.provenance["classifier"]["classifier"] == "toyfaces_biased"
     smile = Boundary.load(artifacts / "boundary")
     assert abs(float(smile.normal[0].astype(np.float64) @ age.normal[0])) < 1e-6
+
+
+def test_its_pipeline_gives_what_this_process_gives(
+    swept: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two classifiers read one sampler's faces; a fit and its condition their own scores."""
+    monkeypatch.setitem(step._MOUNTS, "gs://", f"{tmp_path}/gcs/")
+    job_of = ("attribute=smile", "svm.conditions=[age]", AGES, ONLY_AGE)
+    found = local.run_graph(HERE, merge([job(*job_of).target]), Store(str(swept.store)))
+    elsewhere = (
+        "backend=vertex",
+        "backend.project=faces-project",
+        "backend.pipeline_root=gs://bucket/r",
+    )
+    requested = dry_run([job(*job_of, *elsewhere)])
+    pipeline = ir.Pipeline.parse(requested.files["pipeline.yaml"])
+    scored = ["classifier-toyfaces", "classifier-toyfaces-biased"]
+    assert list(pipeline.steps) == ["sampler", *scored, "svm-age", "svm-smile-given-age"]
+    ir.run(pipeline, root="gs://bucket/r/run-1", folder=tmp_path / "tasks")
+    artifacts = found[job(*job_of).target.key].artifacts
+    assert artifacts is not None
+    for name in ("boundary/boundary.npy", "metrics", "report"):
+        there = Path(step.local_path(f"gs://bucket/r/run-1/svm-smile-given-age/{name}"))
+        assert there.read_bytes() == (artifacts / name).read_bytes(), name
 
 
 def test_the_experiment_is_documented_as_it_ships() -> None:

@@ -96,4 +96,4 @@ def test_a_revision_is_said_to_have_no_effect(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         _find(_put(gs, READ), tmp_path / "cache", revision="v2")
-    assert "classifier.revision has no effect on a directory" in caplog.text
+    assert "is a directory: its classifier's revision has no effect" in caplog.text
