@@ -36,6 +36,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small_models.clip(folder / "clip")
     state = {name: tensor.contiguous() for name, tensor in narrow(width=64).state_dict().items()}
     save_file(state, folder / "celeba.safetensors")
+    (folder / "celeba.safetensors").chmod(0o644)  # for the container's user
     return folder
 
 
