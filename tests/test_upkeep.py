@@ -144,6 +144,17 @@ def test_unfinished_work_goes_unless_it_is_being_made(store: Store, ran: RunAs) 
     assert not [*store.root.glob(".scratch/*")]
 
 
+def test_what_a_killed_removal_has_left_goes_with_the_next(store: Store, ran: RunAs) -> None:
+    """Unless that removal goes on: two at once would take the files from each other."""
+    shutil.rmtree(ran("deleted"))
+    (store.root / ".scratch" / "pruned-x1").mkdir()
+    with store.lock("pruned"):
+        assert "unfinished" not in "".join(upkeep.prune(store.root))
+    said = upkeep.prune(store.root, apply=True)
+    assert "unfinished" not in "".join(said) and said[-1].endswith("are free.")
+    assert not [*store.root.glob(".scratch/*")]
+
+
 def test_blocks_of_unknown_origin_are_left(store: Store, ran: RunAs) -> None:
     folder = ran("run")
     (store.root / "blocks" / "sampler-0" / "family.json").unlink()
@@ -168,6 +179,14 @@ def test_a_directory_that_was_run_again_on_another_store_does_not_count(
     assert "1 runs need" in upkeep.prune(tmp_path / "other")[0]
 
 
+def test_places_that_hold_only_runs_on_another_store_are_none_of_this_one(
+    store: Store, ran: RunAs, tmp_path: Path
+) -> None:
+    folder = ran("run", on=Store(tmp_path / "other"))
+    with pytest.raises(UserError, match="knows of no run"):
+        upkeep.prune(store.root, [folder], apply=True)
+
+
 def test_runs_of_a_store_that_was_moved_count(store: Store, ran: RunAs, tmp_path: Path) -> None:
     ran("run")
     store.root.rename(tmp_path / "moved")
@@ -188,6 +207,11 @@ def test_nothing_is_removed_where_what_runs_need_is_not_known(store: Store, ran:
     (folder / FILE).write_text("{")
     with pytest.raises(UserError, match="damaged"):
         upkeep.prune(store.root, apply=True)
+    shutil.rmtree(folder)
+    folder.symlink_to(folder)  # there is something, and it can't be looked into
+    with pytest.raises(UserError, match=r"what its run needs is not known") as refused:
+        upkeep.prune(store.root, apply=True)
+    assert str(folder) in str(refused.value)
     shutil.rmtree(store.root / "runs")
     with pytest.raises(UserError, match="knows of no run"):
         upkeep.prune(store.root, apply=True)
