@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from ifgan.run_index import RunIndex
 from ifgan.settings import of_blocks
 from ifgan.store import Store
 from ifgan.store.__main__ import main as store_command
-from ifgan.store.contents import Contents
+from ifgan.store.contents import Bytes, Contents
 
 RunAs = Callable[..., Path]
 
@@ -122,6 +123,24 @@ def test_bytes_shared_by_links_are_counted_once_and_free_when_all_are_gone(
     assert told["bytes"] == told["own_bytes"] == expected
     alone = Contents.of(store.root).nodes[node.name].bytes
     assert 0 < alone.freed < alone.total
+
+
+def test_what_a_run_removes_while_it_is_looked_at_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder and a file of those that were listed are gone when their turn comes."""
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("four")
+    look = Path.lstat
+
+    def remove_then_look(path: Path) -> os.stat_result:
+        if path.name == "file":
+            shutil.rmtree(path.parent if path.parent.name == "second" else tmp_path / "third", True)
+        return look(path)
+
+    monkeypatch.setattr(Path, "lstat", remove_then_look)
+    assert Bytes.below(tmp_path).total == 4
 
 
 def test_who_makes_something_keeps_it(store: Store, ran: RunAs) -> None:
