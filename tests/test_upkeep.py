@@ -17,7 +17,7 @@ from ifgan.blocks import Blocks
 from ifgan.compose import compose_config
 from ifgan.errors import UserError
 from ifgan.jobs import Job
-from ifgan.record import DONE, FAILED, FILE, STARTED, Record
+from ifgan.record import DONE, FAILED, FILE, STARTED, SUBMITTED, Record
 from ifgan.run_index import RunIndex
 from ifgan.settings import of_blocks
 from ifgan.store import Store
@@ -96,8 +96,8 @@ def test_what_a_run_needs_stays_and_what_only_a_deleted_one_needed_goes(
     assert not [*store.root.glob(".scratch/*")] and not RunIndex(store.root).gone()
 
 
-@pytest.mark.parametrize("state", [STARTED, FAILED])
-def test_what_an_interrupted_or_a_failed_run_has_finished_stays(
+@pytest.mark.parametrize("state", [STARTED, SUBMITTED, FAILED])
+def test_what_an_interrupted_a_submitted_or_a_failed_run_has_finished_stays(
     store: Store, ran: RunAs, state: str
 ) -> None:
     ran("run", state=state)
