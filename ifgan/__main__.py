@@ -132,7 +132,7 @@ def _run(run: Callable[[], None]) -> int:
             run()
     except Exception as error:
         line = complaint(error)
-        if line is None:
+        if line is None:  # a bug of ours
             raise
         Session.current().forget_unstarted()
         sys.stderr.write(f"error: {line}\n")

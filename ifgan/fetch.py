@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         line = circumstance(error)
-        if line is None:
+        if line is None:  # a bug of ours
             raise
         errors = [line]
     for said in errors:

@@ -94,19 +94,21 @@ class Node:
     def conditions(self) -> list[str]:
         """The attributes that an svm node's boundary is given."""
         return [
-            source.node.settings.attribute
-            for source in self.inputs.values()
-            if self.step == "svm"
-            and isinstance(source, Output)
-            and isinstance(source.node.settings, SvmSettings)
+            source.settings.attribute
+            for source in self.sources
+            if self.step == "svm" and isinstance(source.settings, SvmSettings)
         ]
+
+    @property
+    def sources(self) -> list[Node]:
+        """The nodes this one reads from, one for each such input."""
+        return [source.node for source in self.inputs.values() if isinstance(source, Output)]
 
     def ancestors(self) -> Iterator[Node]:
         """The nodes this one reads from, and theirs, each before what reads it."""
-        for source in self.inputs.values():
-            if isinstance(source, Output):
-                yield from source.node.ancestors()
-                yield source.node
+        for source in self.sources:
+            yield from source.ancestors()
+            yield source
 
 
 Graph = dict[str, Node]  # key -> node, every node after its inputs

@@ -45,7 +45,7 @@ def command(
         said = run(given)
     except Exception as error:
         line = circumstance(error)
-        if line is None:
+        if line is None:  # a bug of ours
             raise
         sys.stderr.write(f"error: {line}\n")
         return 1

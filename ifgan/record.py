@@ -78,7 +78,7 @@ class Record:
             config=dataclasses.asdict(job.config),
             nodes={key: _recorded(node) for key, node in merge(job.targets).items()},
             at=_now(),
-            error=None if error is None else _in_a_line(error),
+            error=None if error is None else in_a_line(error),
             state=state,
         )
 
@@ -121,7 +121,8 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def _in_a_line(error: BaseException) -> str:
+def in_a_line(error: BaseException) -> str:
+    """What an error is; of a bug, whose traceback is elsewhere, its kind."""
     return circumstance(error) or type(error).__name__
 
 

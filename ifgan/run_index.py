@@ -105,12 +105,12 @@ class RunIndex:
         Raises
         ------
         UserError
-            If the record of one is damaged: what it needs is not known.
+            If the record of one can't be read: what it needs is not known.
         """
         found: dict[Path, Run] = {}
         going_on: dict[str, bool] = {}
         for _, folder, session in self.entries():
-            if (folder / FILE).is_file():
+            if _is_there(folder):
                 if session not in going_on:
                     going_on[session] = is_held(self._locks / session)
                 found[folder.resolve()] = run_at(folder, going_on=going_on[session])
@@ -125,7 +125,7 @@ class RunIndex:
         return [
             (path, folder)
             for path, folder, _ in self.entries()
-            if not (folder / FILE).is_file() or not self._is_here(Record.read(folder))
+            if not _is_there(folder) or not self._is_here(Record.read(folder))
         ]
 
     def forget(self) -> None:
@@ -155,6 +155,20 @@ def run_at(folder: Path, *, going_on: bool = False) -> Run:
     if state == STARTED:
         state = RUNNING if going_on else INTERRUPTED
     return Run(folder, record, state)
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether there is a record; one that can't be looked at is not taken to be gone."""
+    try:
+        (folder / FILE).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UserError(
+            f"{folder} can't be looked into ({error.strerror}); what its run needs is not known. "
+            "Make it readable, or delete it."
+        ) from error
+    return True
 
 
 def _entry(folder: Path) -> str:

@@ -12,12 +12,13 @@ import filelock
 
 from ifgan.columns import in_bytes, table
 from ifgan.errors import UserError
+from ifgan.locks import waiting_lock
 from ifgan.needs import unneeded
 from ifgan.record import run_folders
 from ifgan.run_index import RunIndex, is_held
 from ifgan.store.contents import KEPT_FOR_LATER, Bytes, Contents, Item
 
-_TRASH = "pruned-"
+_TRASH = "pruned"
 _NAMED = 5  # deleted run directories that are told by name
 
 
@@ -72,7 +73,7 @@ def prune(root: Path, places: Sequence[Path] = (), *, apply: bool = False) -> li
     """
     index = RunIndex(root)
     also = [*run_folders(places)]
-    if not also and not any(index.entries()):
+    if not any(index.entries()) and not index.runs(also):
         raise UserError(
             f"{root} knows of no run, so nothing in it would be needed. Give the run directories "
             "that were written from it, as in: python -m ifgan.store prune outputs multirun"
@@ -81,14 +82,19 @@ def prune(root: Path, places: Sequence[Path] = (), *, apply: bool = False) -> li
         contents, idle, runs = _unneeded(index, also)
         said = _told(contents, idle, runs, index)
         return [*said, "Nothing was removed; apply=true removes it."] if idle else said
-    with index.lock():
-        contents, idle, runs = _unneeded(index, also)
-        said = _told(contents, idle, runs, index)
-        trash = Path(tempfile.mkdtemp(prefix=_TRASH, dir=_scratch(root)))
-        removed = [item for item in idle if _put_away(item, trash)]
-        index.forget()
-    for leftover in root.glob(f".scratch/{_TRASH}*"):  # an earlier removal may have been killed
-        shutil.rmtree(leftover)
+    for folder in (".locks", ".scratch"):
+        (root / folder).mkdir(exist_ok=True)
+    # One removal at a time. The lock is that of whoever makes .scratch/pruned-…: what is there is
+    # no work of a run that was killed. Runs may begin while the files go, which takes long.
+    with waiting_lock(root / ".locks" / f"{_TRASH}.lock", "room in this store"):
+        with index.lock():
+            contents, idle, runs = _unneeded(index, also)
+            said = _told(contents, idle, runs, index)
+            trash = Path(tempfile.mkdtemp(prefix=f"{_TRASH}-", dir=root / ".scratch"))
+            removed = [item for item in idle if _put_away(item, trash)]
+            index.forget()
+        for leftover in root.glob(f".scratch/{_TRASH}-*"):  # an earlier one may have been killed
+            shutil.rmtree(leftover)
     freed = in_bytes(Bytes.of_all(item.bytes for item in removed).freed)
     busy = len(idle) - len(removed)
     kept = f"; {busy:,} are being made by another process and were left" if busy else ""
@@ -141,9 +147,3 @@ def _put_away(item: Item, trash: Path) -> bool:
             return True
     except filelock.Timeout:
         return False
-
-
-def _scratch(root: Path) -> Path:
-    place = root / ".scratch"
-    place.mkdir(exist_ok=True)
-    return place

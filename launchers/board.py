@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from ifgan.graph import Graph, Node, Output, several_kinds
+from ifgan.graph import Graph, Node, several_kinds
 from ifgan.progress import Progress, Reached
 from ifgan.specs import ClassifierSettings, EvaluationSettings, SvmSettings
 from launchers.states import State
@@ -178,8 +178,7 @@ def board_of_tasks(tasks: Mapping[str, str], progress: str) -> Board:
 
 
 def _needs(node: Node) -> tuple[str, ...]:
-    sources = (source.node.key for source in node.inputs.values() if isinstance(source, Output))
-    return tuple(dict.fromkeys(sources))
+    return tuple(dict.fromkeys(source.key for source in node.sources))
 
 
 def labels(graph: Graph) -> dict[str, str]:

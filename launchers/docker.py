@@ -23,7 +23,6 @@ from typing import Any
 import ifgan
 from ifgan.backends import Docker
 from ifgan.errors import UserError
-from ifgan.graph import Node, Output
 from ifgan.progress import Reached, read_line
 from ifgan.store import Store
 from launchers import Outcome, Work
@@ -94,11 +93,6 @@ def _error(outcome: Outcome | None) -> BaseException | None:
     return outcome.error if outcome else None
 
 
-def _sources(node: Node) -> list[Node]:
-    """The nodes that a node reads from."""
-    return [source.node for source in node.inputs.values() if isinstance(source, Output)]
-
-
 def _found(work: Work) -> dict[str, Outcome]:
     """Outcomes of the nodes that need no run: finished ones, and those that nobody reads then.
 
@@ -106,7 +100,7 @@ def _found(work: Work) -> dict[str, Outcome]:
     """
     outcomes: dict[str, Outcome] = {}
     for key, node in work.graph.items():
-        errors = [_error(outcomes.get(source.key)) for source in _sources(node)]
+        errors = [_error(outcomes.get(source.key)) for source in node.sources]
         inherited = next((error for error in errors if error is not None), None)
         if inherited is not None:
             outcomes[key] = Outcome(None, error=inherited)
@@ -121,7 +115,7 @@ def _found(work: Work) -> dict[str, Outcome]:
     needed = {node.key for job in work.jobs for node in job.targets}
     for key, node in reversed(work.graph.items()):
         if key in needed and key not in outcomes:
-            needed.update(source.key for source in _sources(node))
+            needed.update(source.key for source in node.sources)
         elif key not in needed:
             outcomes.setdefault(key, Outcome(None, cached=True))
     return outcomes
@@ -139,7 +133,7 @@ class _Here:
 
 
 def _outcome(here: _Here, task: Task) -> Outcome:
-    """Find or make one node; what a person can mend becomes part of the outcome."""
+    """Find or make one node; errors become part of the outcome."""
     node = here.plan.graph[task.key]
     try:
         with here.store.lock(node.key):

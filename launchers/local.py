@@ -99,8 +99,8 @@ def _told(
     threads: int,
 ) -> Outcome:
     """Find or make one node, and tell of it; errors become part of the outcome."""
-    for source in node.inputs.values():
-        if not isinstance(source, File) and (error := outcomes[source.node.key].error):
+    for source in node.sources:
+        if error := outcomes[source.key].error:
             board.end(node.key, State.CANCELLED, error=error)
             return Outcome(None, error=error)
     outcome = _outcome(node, backend, store, threads, board)

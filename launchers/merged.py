@@ -24,7 +24,7 @@ from pathlib import Path
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
@@ -35,7 +35,7 @@ from ifgan.edit_table import Row
 from ifgan.errors import circumstance
 from ifgan.files import read_json
 from ifgan.jobs import Job, warn_unused
-from ifgan.record import FAILED, FILE, Record
+from ifgan.record import FILE, in_a_line
 from launchers.session import Session
 
 log = logging.getLogger(__name__)
@@ -82,9 +82,10 @@ class MergedLauncher(Launcher):
                 )
             )
             configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-        _say_edits([_folder(config) for config in configs])
+        folders = [_folder(config) for config in configs]
+        _say_edits(folders)
         _compare(Path(str(self.config.hydra.sweep.dir)), since=start)
-        _say_failures([_folder(config) for config in configs])
+        _say_failures(folders, returned)
         return returned
 
     def _compose(self, overrides: list[str], number: int) -> DictConfig:
@@ -130,17 +131,17 @@ def _say_edits(folders: Sequence[Path]) -> None:
             log.info(line)
 
 
-def _say_failures(folders: Sequence[Path]) -> None:
+def _say_failures(folders: Sequence[Path], returned: Sequence[JobReturn]) -> None:
     """Each job that failed, and why: Hydra raises the first one's error, and only that."""
-    records = {folder.name: Record.read(folder) for folder in folders if (folder / FILE).is_file()}
-    failed = {name: record.error for name, record in records.items() if record.state == FAILED}
+    told = zip(folders, returned, strict=True)
+    failed = [(folder, job) for folder, job in told if job.status is JobStatus.FAILED]
     if len(failed) > 1:
-        for name, error in failed.items():
-            log.error("failed  %s: %s", name, error)
+        for folder, job in failed:
+            log.error("failed  %s: %s", folder.name, in_a_line(job._return_value))
         log.error(
             "%d of %d jobs failed; the same command does only what is missing",
             len(failed),
-            len(folders),
+            len(returned),
         )
 
 
@@ -160,8 +161,11 @@ def _compare(sweep: Path, *, since: float) -> None:
             spared = (time.monotonic() - since) / 50
             log.info("Compare: %s", page.write(sweep, runs, seconds=spared))
     except Exception as error:  # a bug in a picture is no reason to lose a sweep's exit code
-        why = circumstance(error) or f"{type(error).__name__}: {error}"
-        log.warning("The page that compares the runs could not be written: %s", why)
+        log.warning(
+            "The page that compares the runs could not be written: %s",
+            in_a_line(error),
+            exc_info=circumstance(error) is None,  # a bug keeps its traceback
+        )
 
 
 def _task_part(config: DictConfig) -> DictConfig:

@@ -78,7 +78,12 @@ def execute(backend: Remote, work: Work) -> dict[str, Outcome]:
         for key, outcome in outcomes.items():
             if key not in graph:
                 board.end(key, outcome.state)
-        return {**_wait(service, submission, graph, parts, work.store, board), **outcomes}
+        found = _wait(service, submission, graph, parts, work.store, board)
+        for key, outcome in found.items():  # what was never sent, or was not reported on
+            if not board.tasks[key].state.is_final:
+                state = State.CANCELLED if outcome.error else State.DONE
+                board.end(key, state, error=outcome.error)
+        return {**found, **outcomes}
 
 
 def _check(backend: Remote, service: Service) -> None:

@@ -71,7 +71,7 @@ class Session:
             try:
                 with self._entered(group, store):
                     outcomes = execute(work)
-            except Exception as error:
+            except Exception as error:  # kept whole, and raised by this place's jobs
                 if len(places) == 1:
                     raise
                 outcomes = {key: Outcome(None, error=error) for key in work.graph}

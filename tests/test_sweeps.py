@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from omegaconf import DictConfig
 
 from ifgan import upkeep
 from ifgan.run_index import RunIndex
+from launchers import merged
 from tests import artifact_bytes
 from tests.conftest import Shell
 
@@ -147,6 +149,19 @@ def test_failing_jobs_do_not_lose_the_others_and_say_why_at_the_end(shell: Shell
     assert _ended(said) == ["done"] * 4 + ["failed"] * 2
     again = shell.run(*jobs, "progress=json").stdout
     assert _ended(map(json.loads, again.splitlines())) == ["cached"] * 4 + ["failed"] * 2
+
+
+def test_a_page_that_cannot_be_written_is_a_warning_and_a_bug_keeps_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "smile-0").mkdir()
+    (tmp_path / "smile-0" / "run.json").write_text("{")
+    merged._compare(tmp_path, since=0.0)
+    monkeypatch.setattr("ifgan.comparison.runs.read_runs", {}.__getitem__)  # [] is no key
+    merged._compare(tmp_path, since=0.0)
+    refused, bug = caplog.records
+    assert "run.json is damaged" in refused.getMessage() and not refused.exc_info
+    assert "TypeError" in bug.getMessage() and "Traceback" in caplog.text
 
 
 def _ended(said: Iterable[dict[str, Any]]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -16,12 +17,12 @@ from ifgan.blocks import Blocks
 from ifgan.compose import compose_config
 from ifgan.errors import UserError
 from ifgan.jobs import Job
-from ifgan.record import DONE, FAILED, FILE, STARTED, Record
+from ifgan.record import DONE, FAILED, FILE, STARTED, SUBMITTED, Record
 from ifgan.run_index import RunIndex
 from ifgan.settings import of_blocks
 from ifgan.store import Store
 from ifgan.store.__main__ import main as store_command
-from ifgan.store.contents import Contents
+from ifgan.store.contents import Bytes, Contents
 
 RunAs = Callable[..., Path]
 
@@ -95,8 +96,8 @@ def test_what_a_run_needs_stays_and_what_only_a_deleted_one_needed_goes(
     assert not [*store.root.glob(".scratch/*")] and not RunIndex(store.root).gone()
 
 
-@pytest.mark.parametrize("state", [STARTED, FAILED])
-def test_what_an_interrupted_or_a_failed_run_has_finished_stays(
+@pytest.mark.parametrize("state", [STARTED, SUBMITTED, FAILED])
+def test_what_an_interrupted_a_submitted_or_a_failed_run_has_finished_stays(
     store: Store, ran: RunAs, state: str
 ) -> None:
     ran("run", state=state)
@@ -124,6 +125,24 @@ def test_bytes_shared_by_links_are_counted_once_and_free_when_all_are_gone(
     assert 0 < alone.freed < alone.total
 
 
+def test_what_a_run_removes_while_it_is_looked_at_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder and a file of those that were listed are gone when their turn comes."""
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("four")
+    look = Path.lstat
+
+    def remove_then_look(path: Path) -> os.stat_result:
+        if path.name == "file":
+            shutil.rmtree(path.parent if path.parent.name == "second" else tmp_path / "third", True)
+        return look(path)
+
+    monkeypatch.setattr(Path, "lstat", remove_then_look)
+    assert Bytes.below(tmp_path).total == 4
+
+
 def test_who_makes_something_keeps_it(store: Store, ran: RunAs) -> None:
     ran("kept")
     gone = ran("deleted", "svm.space=z")
@@ -141,6 +160,17 @@ def test_unfinished_work_goes_unless_it_is_being_made(store: Store, ran: RunAs) 
     with store.lock(key):
         assert upkeep.prune(store.root)[-1] == "All of it is needed."
     upkeep.prune(store.root, apply=True)
+    assert not [*store.root.glob(".scratch/*")]
+
+
+def test_what_a_killed_removal_has_left_goes_with_the_next(store: Store, ran: RunAs) -> None:
+    """Unless that removal goes on: two at once would take the files from each other."""
+    shutil.rmtree(ran("deleted"))
+    (store.root / ".scratch" / "pruned-x1").mkdir()
+    with store.lock("pruned"):
+        assert "unfinished" not in "".join(upkeep.prune(store.root))
+    said = upkeep.prune(store.root, apply=True)
+    assert "unfinished" not in "".join(said) and said[-1].endswith("are free.")
     assert not [*store.root.glob(".scratch/*")]
 
 
@@ -168,6 +198,14 @@ def test_a_directory_that_was_run_again_on_another_store_does_not_count(
     assert "1 runs need" in upkeep.prune(tmp_path / "other")[0]
 
 
+def test_places_that_hold_only_runs_on_another_store_are_none_of_this_one(
+    store: Store, ran: RunAs, tmp_path: Path
+) -> None:
+    folder = ran("run", on=Store(tmp_path / "other"))
+    with pytest.raises(UserError, match="knows of no run"):
+        upkeep.prune(store.root, [folder], apply=True)
+
+
 def test_runs_of_a_store_that_was_moved_count(store: Store, ran: RunAs, tmp_path: Path) -> None:
     ran("run")
     store.root.rename(tmp_path / "moved")
@@ -188,6 +226,11 @@ def test_nothing_is_removed_where_what_runs_need_is_not_known(store: Store, ran:
     (folder / FILE).write_text("{")
     with pytest.raises(UserError, match="damaged"):
         upkeep.prune(store.root, apply=True)
+    shutil.rmtree(folder)
+    folder.symlink_to(folder)  # there is something, and it can't be looked into
+    with pytest.raises(UserError, match=r"what its run needs is not known") as refused:
+        upkeep.prune(store.root, apply=True)
+    assert str(folder) in str(refused.value)
     shutil.rmtree(store.root / "runs")
     with pytest.raises(UserError, match="knows of no run"):
         upkeep.prune(store.root, apply=True)

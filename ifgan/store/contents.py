@@ -7,7 +7,9 @@ names are gone.
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,12 +32,16 @@ class Bytes:
 
     @classmethod
     def below(cls, path: Path) -> Bytes:
-        """Of every file at or below a path."""
+        """Of every file at or below a path; runs may move or remove some meanwhile."""
         counted: Counter[tuple[int, int]] = Counter()
         states = {}
-        for file in (path, *path.rglob("*")):
-            if file.is_file() and not file.is_symlink():
-                state = file.stat()
+        below = (Path(folder, name) for folder, _, names in os.walk(path) for name in names)
+        for file in (path, *below):
+            try:
+                state = file.lstat()
+            except FileNotFoundError:
+                continue
+            if stat.S_ISREG(state.st_mode):
                 identity = (state.st_dev, state.st_ino)
                 counted[identity] += 1
                 states[identity] = state

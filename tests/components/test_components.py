@@ -26,7 +26,6 @@ from ifgan.settings import base_type
 from ifgan.specs import (
     STEPS,
     ClassifierSettings,
-    SamplerSettings,
     Settings,
     StepSpec,
 )
@@ -191,20 +190,8 @@ def test_an_image_has_no_client_and_that_of_svm_no_torch() -> None:
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """What the sampler makes in its image."""
-    settings = SamplerSettings(
-        generator="toyfaces",
-        generator_digest="toyfaces-1-64",
-        resolution=64,
-        precision="float32",
-        class_label=None,
-        exit_resolution=None,
-        num_samples=100,
-        seed=0,
-        truncation_psi=1.0,
-        truncation_cutoff=None,
-        mixing=False,
-        align="none",
-        image_size=64,
+    settings = dataclasses.replace(
+        planted.TOYFACES, generator_digest=planted.EVALUATION.generator_digest, num_samples=100
     )
     return run_as_in_image(settings, {}, tmp_path_factory.mktemp("sampler"), STEPS["sampler"])
 

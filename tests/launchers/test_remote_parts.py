@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
@@ -42,8 +43,16 @@ def test_of_a_sweep_in_parts_whose_first_failed_fetch_says_why_the_rest_was_neve
 ) -> None:
     with KfpServer(tmp_path / "machines", fails={"classifier": "no scores"}) as cluster:
         work = ["-m", "attribute=smile,age", *on(cluster, labels, tmp_path / "root")]
-        done = shell.run(*work, module="tests.launchers.small_pipelines")
+        done = shell.run(*work, "progress=json", module="tests.launchers.small_pipelines")
         assert done.returncode == 1 and "no scores" in errors_of(done.stderr)[0]
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        last = {entry["label"]: entry["state"] for entry in told if entry["event"] == "node"}
+        assert last == {
+            "sampler": "done",
+            "classifier": "failed",
+            "svm smile": "cancelled",
+            "svm age": "cancelled",
+        }
         [folder] = shell.folder.glob("multirun/*/*")
         done = shell.run(str(folder), module="ifgan.fetch")
     assert done.returncode == 1
