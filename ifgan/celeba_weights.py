@@ -105,7 +105,7 @@ def _converted(path: Path, option: str) -> bytes:
 
     try:
         given: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of the zip file, the pickle in it, or what weights_only forbids
+    except Exception as error:  # torch's alone: its unpickler raises whatever the bytes lead it to
         raise _unreadable(path, option, error) from error
     if not isinstance(given, Mapping):
         raise UserError(f"{option} must be {_WANTED}. Got a {type(given).__name__}.")
@@ -128,7 +128,8 @@ def _converted(path: Path, option: str) -> bytes:
 
 
 def _unreadable(path: Path, option: str, error: Exception) -> UserError:
-    said = " ".join(str(error).split())[:200]
+    # The first sentence: torch's next one says how to run what is in the file.
+    said = f"{type(error).__name__}: {' '.join(str(error).split()).partition('. ')[0][:200]}"
     return UserError(
         f"{option}: '{path.name}' can't be read as weights ({said}). Give a .safetensors file, or "
         "a .pt or .pth file by torch.save(model.state_dict(), …)."

@@ -27,6 +27,9 @@ class Classifier:
     image_size: int = MISSING  # pixels a side that faces are scored at
     attributes: list[str] | None = None  # what it scores, whoever else can; null: what nobody lists
 
+    def __post_init__(self) -> None:
+        in_range("classifier.image_size", self.image_size, low=8, high=2048)
+
 
 @dataclass
 class ToyfacesClassifier(Classifier):
@@ -48,6 +51,7 @@ class ScoreFile(Classifier):
     unit: str = ""  # of values: years, degrees, …
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.outputs is not None:
             one_of("classifier.outputs", self.outputs, OUTPUTS)
 
@@ -60,6 +64,7 @@ class Framed(Classifier):
     crop: Any = None  # shown of a face: 0.8, its middle; [top, left, height, width] in such shares
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.framing()
 
     def framing(self) -> Framing:
@@ -128,7 +133,6 @@ class Python(Labelled):
     def __post_init__(self) -> None:
         super().__post_init__()
         matches("classifier.function", self.function, r"[\w.]+:\w+", example="my_module:score")
-        in_range("classifier.image_size", self.image_size, low=8, high=2048)
 
 
 @dataclass
@@ -142,10 +146,10 @@ class CelebaResNet50(Framed):
     present: int = 1  # of an attribute's two logits, 0 or 1, the one that says it is there
 
     def __post_init__(self) -> None:
+        in_range("classifier.image_size", self.image_size, low=32, high=2048)  # halved five times
         super().__post_init__()
         if self.sha256 is not None:
             check_sha256("classifier.sha256", self.sha256)
-        in_range("classifier.image_size", self.image_size, low=32, high=2048)
         in_range("classifier.present", self.present, low=0, high=1)
 
 
@@ -227,7 +231,7 @@ def check_named(classifiers: Mapping[str, object]) -> None:
         identifier("the name of a classifier in classifiers", name)
         if not isinstance(chosen, Classifier):
             raise UserError(
-                f"classifiers.{name} must be a choice of the group classifier. Got plain options. "
+                f"classifiers.{name} must be a choice of the group classifier. Got {chosen}. "
                 f"Add +classifier@classifiers.{name}=KIND, or to the defaults of an experiment "
                 f"'- /classifier@classifiers.{name}: KIND'."
             )

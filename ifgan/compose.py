@@ -63,8 +63,9 @@ def to_config(cfg: DictConfig) -> Config:
         If a value is out of its range, or a plus has added an option that there is not.
     """
     for name, chosen in cfg.classifiers.items():
-        with speaking_of(f"classifiers.{name}"):
-            OmegaConf.to_object(chosen)  # by itself, so that what it refuses is known as its own
+        if isinstance(chosen, DictConfig):  # whatever else is there, check_named refuses
+            with speaking_of(f"classifiers.{name}"):  # by itself, so that it is known as its own
+                OmegaConf.to_object(chosen)
     config = cast(Config, OmegaConf.to_object(cfg))
     _refuse_added(config, "")
     return config

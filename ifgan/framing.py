@@ -18,6 +18,11 @@ FILTERS = ("bicubic", "bilinear", "lanczos", "area")
 #: What came first, and what faces are stored by.
 DEFAULT = "bicubic"
 
+_BOX = (
+    "a share of the face from 0.05 to 1, or [top, left, height, width] in such shares, a square "
+    "that lies within it"
+)
+
 
 @dataclass(frozen=True)
 class Framing:
@@ -50,19 +55,21 @@ class Framing:
         size = max(1, round(height * side))
         return min(round(top * side), side - size), min(round(left * side), side - size), size
 
+    def whole(self, size: int) -> int:
+        """Pixels a side of a face of which ``size`` are shown: what ``box`` then says."""
+        return round(size / self.crop[2]) if self.crop else size
+
 
 def _box(option: str, given: Any) -> list[float] | None:
     """[top, left, height, width], of a box or of the share that a central one has."""
     if given is None:
         return None
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        [share] = numbers(option, given, count=1)
-        given = [(1 - share) / 2, (1 - share) / 2, share, share]
-    top, left, height, width = numbers(option, given, count=4)
+    if isinstance(given, Sequence):
+        top, left, height, width = numbers(option, given, count=4, wanted=_BOX)
+    else:
+        [height] = [width] = numbers(option, given, count=1, wanted=_BOX)
+        top = left = (1 - height) / 2
     inside = min(top, left) >= 0 and max(top + height, left + width) <= 1 + 1e-9
     if not inside or height != width or height < 0.05:
-        raise UserError(
-            f"{option} must be a share of the face from 0.05 to 1, or [top, left, height, "
-            f"width] in such shares, a square that lies within it. Got {given}."
-        )
+        raise UserError(f"{option} must be {_BOX}. Got {given}.")
     return None if height == 1 else [top, left, height, width]

@@ -28,7 +28,7 @@ def find(option: str, given: str) -> tuple[Function, Path]:
         sys.path.append(str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except Exception as error:  # importing runs the user's module, which may raise anything
         raise UserError(f"{option}={given} can't be imported: {told(error)}.") from error
     function = getattr(module, name, None)
     if not callable(function):

@@ -63,7 +63,7 @@ def find(
         found = snapshot_download(
             path, revision=revision, allow_patterns=wanted, local_files_only=offline
         )
-    except Exception as error:  # of its own, of httpx and of the operating system
+    except Exception as error:  # its own, httpx's or requests'; only its code is tried
         said = " ".join(str(error).split()).rstrip(".")[:160]
         at = "" if revision is None else f" at classifier.revision={revision}"
         raise UserError(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from ifgan.classifier_options import Classifier, ScoreFile, framing_of
 from ifgan.combinations import LABELLING, method_of
-from ifgan.ranges import in_range
 from ifgan.schema import Config, Toyfaces
 from ifgan.specs import SamplerSettings, SvmSettings
 
 #: Styles of a direction in S by default: few enough to look at each, which is what S is for
 #: (Wu et al., StyleSpace, edit by single channels), and enough for what a classifier sees at once.
 _CHANNELS = 10
+#: Pixels a side of a stored face, at most: what ``sampler.image_size`` allows.
+_LARGEST = 2048
 
 
 def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
     """What a configuration's sampler does, of all its seeds."""
     generator = config.generator
     toyfaces = isinstance(generator, Toyfaces)
+    closest = _closest(config)
     return SamplerSettings(
         generator=generator.kind,
         generator_digest=generator_digest,
@@ -30,8 +32,8 @@ def sampler_settings(config: Config, generator_digest: str) -> SamplerSettings:
         truncation_cutoff=config.sampler.truncation_cutoff,
         mixing=config.sampler.mixing,
         align=config.sampler.align,
-        image_size=config.sampler.image_size or _closest(config).image_size,
-        filter=framing_of(_closest(config)).filter,  # often they are stored at its size
+        image_size=config.sampler.image_size or min(_shown_from(closest), _LARGEST),
+        filter=framing_of(closest).filter,  # often they are stored at its size
     )
 
 
@@ -42,9 +44,12 @@ def _closest(config: Config) -> Classifier:
     """
     everyone: list[Classifier] = [config.classifier, *config.classifiers.values()]
     looking = [chosen for chosen in everyone if not isinstance(chosen, ScoreFile)]
-    closest = max(looking or everyone, key=lambda chosen: chosen.image_size)
-    in_range("sampler.image_size", closest.image_size, low=8, high=2048)
-    return closest
+    return max(looking or everyone, key=_shown_from)
+
+
+def _shown_from(chosen: Classifier) -> int:
+    """Pixels a side of a face whose part that a classifier is shown has all that it takes."""
+    return framing_of(chosen).whole(chosen.image_size)
 
 
 def svm_settings(config: Config, column: str) -> SvmSettings:

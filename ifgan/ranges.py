@@ -30,8 +30,8 @@ def positive(option: str, value: float) -> None:
         raise UserError(f"{option} must be a finite number above 0. Got {value}.")
 
 
-def numbers(option: str, given: Any, *, count: int) -> tuple[float, ...]:
-    """So many finite numbers, of one or of a list."""
+def numbers(option: str, given: Any, *, count: int, wanted: str | None = None) -> tuple[float, ...]:
+    """So many finite numbers, of one or of a list; ``wanted`` says them in the option's words."""
     is_list = isinstance(given, Sequence) and not isinstance(given, str)
     values = [*given] if is_list else [given]
     right = [
@@ -39,8 +39,8 @@ def numbers(option: str, given: Any, *, count: int) -> tuple[float, ...]:
         for value in values
     ]
     if len(values) != count or not all(right):
-        wanted = "a number" if count == 1 else f"{count} numbers, as in [{', '.join('0' * count)}]"
-        raise UserError(f"{option} must be {wanted}. Got {given}.")
+        plain = "a number" if count == 1 else f"{count} numbers, as in [{', '.join('0' * count)}]"
+        raise UserError(f"{option} must be {wanted or plain}. Got {given}.")
     return tuple(float(value) for value in values)
 
 

@@ -105,7 +105,7 @@ class Sampler:
     seed: int = 0  # of the first face; the others follow
     truncation_psi: float = MISSING  # 0: the mean face; 1: the whole population
     truncation_cutoff: int | None = None  # rows of w that are truncated; null: all
-    image_size: int | None = None  # of the stored faces; null: the largest that is scored
+    image_size: int | None = None  # of the stored faces; null: the largest needed
     shards: int = 1  # samplers and classifiers side by side, a range of seeds each
     mixing: bool = False  # a latent of its own for each of the coarse, middle and fine rows of w
     align: str = "none"  # w_avg_row0: row 0 of w, which places the face, is that of the mean

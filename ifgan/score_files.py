@@ -108,7 +108,7 @@ def _read_npy(path: Path, seeds: Seeds | None) -> ScoreTable:
         own = as_seeds(path, array[SEED], name=SEED)
         columns = [np.asarray(array[name]) for name in names]
         return ScoreTable(path, names, own, columns, range(len(own)), "row")
-    if array.ndim not in (1, 2):
+    if array.ndim not in (1, 2) or 0 in array.shape[1:]:
         raise ValueError(f"must be of shape (N,) or (N, A), not {array.shape}")
     if seeds is None:
         raise UserError(

@@ -185,6 +185,7 @@ def test_a_file_of_something_else_is_refused_in_one_line(
     with pytest.raises(UserError, match=expected) as refused:
         usable(path, sha256="0" * 64, option="classifier.path", folder=tmp_path / "weights")
     assert "\n" not in str(refused.value)
+    assert "weights_only" not in str(refused.value)  # no advice to do without
     assert not [*tmp_path.glob("weights/*.safetensors")]
 
 

@@ -19,7 +19,7 @@ from ifgan.graph import Node, Output, build
 from ifgan.identities import identify
 from ifgan.images import from_uint8, resize, to_uint8
 from ifgan.runtime import Runtime
-from ifgan.specs import ClassifierSettings, settings_to_dict
+from ifgan.specs import ClassifierSettings, SamplerSettings, settings_to_dict
 from ifgan.steps import classifier
 from ifgan.toyfaces import load_classifier
 
@@ -114,6 +114,27 @@ def test_a_choice_enters_keys_and_none_leaves_them_as_they_were(
     assert len({plain.key, cropped.key, _node("classifier.crop=0.8").key}) == 3
 
 
+def test_faces_are_stored_at_the_size_whose_shown_part_is_what_the_classifier_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for size in (8, 64, 224, 384):
+        for share in (0.05, 0.31, 0.6, 0.8, 0.99, 1.0):
+            framing = Framing.of(filter="bicubic", crop=share)
+            assert framing.box(framing.whole(size))[2] == size
+
+    (tmp_path / "brightness.py").write_text("def of(x):\n    return x.mean(dim=(1, 2, 3))\n")
+    monkeypatch.chdir(tmp_path)
+
+    def stored(*overrides: str) -> int:
+        source = _node(*overrides).inputs["faces"]
+        assert isinstance(source, Output) and isinstance(source.node.settings, SamplerSettings)
+        return source.node.settings.image_size
+
+    assert stored() == 224 and stored("classifier.crop=0.8") == 280
+    assert stored("classifier.crop=0.8", "sampler.image_size=96") == 96
+    assert stored("classifier.crop=0.05") == 2048  # the most that sampler.image_size allows
+
+
 def test_the_step_shows_the_box_and_records_it(tmp_path: Path) -> None:
     pixels = to_uint8(_noise(3, 80))
     faces = tmp_path / "faces"
@@ -166,8 +187,9 @@ def test_a_crop_is_a_box_in_pixels(crop: Any, box: tuple[int, int, int]) -> None
         ),
         ({"crop": 0}, r"classifier\.crop must be a share"),
         ({"crop": 1.5}, r"classifier\.crop must be a share"),
-        ({"crop": "face"}, r"classifier\.crop must be a number"),
-        ({"crop": [0.1, 0.2, 0.5]}, r"classifier\.crop must be 4 numbers"),
+        ({"crop": -0.5}, r"classifier\.crop must be a share .*within it\. Got -0\.5\.$"),
+        ({"crop": "face"}, r"classifier\.crop must be a share .*within it\. Got face\.$"),
+        ({"crop": [0.1, 0.2, 0.5]}, r"or \[top, left, height, width\].*Got \[0\.1, 0\.2, 0\.5\]"),
         ({"crop": [0.6, 0, 0.5, 0.5]}, r"within it\. Got"),
         ({"crop": [0, 0, 0.5, 0.6]}, r"a square"),
     ],

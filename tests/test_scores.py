@@ -166,6 +166,7 @@ def test_wrong_files_are_refused_by_place(tmp_path: Path, text: str, said: str) 
         (np.array([0, 1, np.nan, 1]), {"labels": ["smile"]}, r"row 2, column '0' is not finite"),
         (np.array(["a"] * 4), {"labels": ["smile"]}, r"column '0' must hold a number"),
         (np.zeros((4, 2, 2)), {"labels": ["smile"]}, r"shape \(N,\) or \(N, A\)"),
+        (np.zeros((4, 0)), {"labels": ["smile"]}, r"\(N, A\), not \(4, 0\)"),
         (np.array([object()] * 4), {"labels": ["smile"]}, "can't be read"),
     ],
 )
@@ -214,8 +215,11 @@ def test_without_pyarrow_the_line_says_what_to_install(
 def test_pickled_arrays_are_never_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "scores.npz"
     np.savez(path, seeds=[1], smile=np.array([object()], dtype=object))
-    with pytest.raises(UserError, match="can't be read"):
-        _identified(path)
+    (tmp_path / "scores.npy").write_bytes(b"no array")
+    for name in ("scores.npz", "scores.npy"):
+        with pytest.raises(UserError, match="can't be read") as refused:
+            _identified(tmp_path / name)
+        assert "unsafely" not in str(refused.value)  # no advice to
 
 
 def _partly_scored(folder: Path, count: int) -> dict[str, Path]:

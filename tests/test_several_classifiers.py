@@ -134,6 +134,8 @@ def test_two_that_could_are_refused_and_so_is_a_choice_that_cannot() -> None:
         ([AGES, "+classifiers.ages.pth=x"], "no option 'classifiers.ages.pth'. Choose one of: att"),
         ([AGES, "classifiers.agess.path=x"], "'classifiers.agess'. Choose one of: ages. Did you"),
         (["+classifiers.ages.path=x"], "Add +classifier@classifiers.ages=KIND"),
+        (["+classifiers.ages=onnx"], "classifiers.ages must be a choice of the group classifier"),
+        ([AGES, "classifiers.ages.image_size=0"], "classifiers.ages.image_size must be in the ra"),
         (["+classifier@classifiers.ages=onxx"], "classifier has no choice 'onxx'"),
         (["+classifier@classifiers.a=onnx"], "option classifiers.a.labels must be given"),
         (

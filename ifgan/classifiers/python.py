@@ -101,7 +101,7 @@ def called(function: Function, images: Tensor) -> Float32:
     """(N, C) of some images; a single score for each may come without an axis of its own."""
     try:
         given = function(images)
-    except Exception as error:
+    except Exception as error:  # the call alone is tried, so whatever it is comes of their code
         shape = "x".join(map(str, images.shape))
         raise UserError(f"{_OPTION} fails on {shape} images: {told(error)}.") from error
     if isinstance(given, Tensor):

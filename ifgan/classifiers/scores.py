@@ -252,6 +252,6 @@ class reading_scores:  # noqa: N801  (reads as a statement)
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         expected = (OSError, ValueError, EOFError, zipfile.BadZipFile, csv.Error)
         if isinstance(error, expected) and not isinstance(error, UserError):
-            raise UserError(
-                f"{OPTION}: {self.path} can't be read as scores ({' '.join(str(error).split())})."
-            ) from error
+            # numpy's second sentence says how to load what it takes for a pickle; nobody should.
+            said = " ".join(str(error).split()).partition(". ")[0].rstrip(".")
+            raise UserError(f"{OPTION}: {self.path} can't be read as scores ({said}).") from error

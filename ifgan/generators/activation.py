@@ -78,7 +78,9 @@ def implementation(device: torch.device = _CPU) -> str:
         triton_kernels.try_out(device)
     except ImportError:
         return "torch"
-    except Exception as error:  # no C compiler, a GPU that Triton does not know, …: torch knows it
+    except Exception as error:
+        # No C compiler, a GPU that Triton does not know, …: torch knows it. A bug in the kernels
+        # ends here too; it is said, and on a GPU a test asks for "triton".
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         log.warning("Triton does not work on %s (%s); slower passes are used.", device, reason)
         return "torch"
