@@ -18,6 +18,7 @@ from ifgan.existing import ignored
 from ifgan.files import read_json
 from ifgan.graph import Node, Scorer, build
 from ifgan.identities import identify
+from ifgan.paths import as_typed
 from ifgan.report.words import about, turned
 from ifgan.schema import Config
 
@@ -146,7 +147,7 @@ class Result:
 
     def summary(self, *, attribute: str, space: str, next_step: str) -> Sequence[str]:
         """A few lines: where the boundary is, how good it is, what to do next."""
-        metrics, folder = self.metrics, _short(self.folder)
+        metrics, folder = self.metrics, as_typed(self.folder)
         known = [
             f"{name} {metrics[key]:.3f}"
             for name, key in (
@@ -203,7 +204,3 @@ def next_step(job: Job) -> str:
         return "open the report; more scored faces would sharpen it"
     more = 2 * config.sampler.num_samples
     return f"open the report; sampler.num_samples={more} would keep these faces and add as many"
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

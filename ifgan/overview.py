@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ifgan.artifacts import Latents, Scores
 from ifgan.boundary import Boundary
@@ -30,7 +29,7 @@ from ifgan.options import command, parse
 from ifgan.places import generator_of
 from ifgan.record import Record
 from ifgan.report.overview import OverviewData, overview
-from ifgan.seeds import parse_seeds
+from ifgan.seeds import normalise_z, parse_seeds
 from ifgan.store import Store
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ def draw(folder: Path, options: Options) -> Path:
     UserError
         If it is no run with samples of its own in a store that is there.
     """
+    from ifgan.images import decode  # torch, only now
+
     out, seeds = Path(options.out), parse_seeds(options.seeds, option="seeds")
     if (kind := out.suffix[1:].lower()) not in _SAVED:
         raise UserError(f"out must end in .png or .webp. Got '{options.out}'.")
@@ -71,7 +72,7 @@ def draw(folder: Path, options: Options) -> Path:
     ranked = np.flatnonzero(known_N)[np.argsort(scores_N[known_N], kind="stable")]
     rungs = [int(ranked[round(share * (ranked.size - 1))]) for share in _LADDER]
     shown = [int(seed) for seed in latents.seeds[[*range(min(_SAMPLED, known_N.size)), *rungs]]]
-    images = {seed: _pixels(data) for seed, data in faces.chosen(sorted({*shown}))}
+    images = {seed: decode(data) for seed, data in faces.chosen(sorted({*shown}))}
     distances_N, across_N = _plane(boundary, latents)
     threshold = boundary.provenance.get("threshold")
     data = OverviewData(
@@ -121,7 +122,7 @@ def _plane(boundary: Boundary, latents: Latents) -> tuple[NDArray[np.float64], N
     points = latents.z if boundary.space == "z" else latents.w
     points_ND = np.asarray(points.mean(axis=1) if points.ndim == 3 else points, dtype=np.float64)
     if boundary.space == "z":
-        points_ND *= np.sqrt(points_ND.shape[1]) / np.linalg.norm(points_ND, axis=1, keepdims=True)
+        points_ND = normalise_z(points_ND).astype(np.float64)
     normal_D = boundary.normal[0].astype(np.float64)
     centred_ND = points_ND - points_ND.mean(axis=0)
     flat_ND = centred_ND[:_SOME] - np.outer(centred_ND[:_SOME] @ normal_D, normal_D)
@@ -132,24 +133,18 @@ def _plane(boundary: Boundary, latents: Latents) -> tuple[NDArray[np.float64], N
 def _strip(folder: Path, boundary: Boundary, seeds: Sequence[int]) -> Strip:
     """Faces of these seeds moved along the boundary."""
     from ifgan import chosen_faces
-    from ifgan.generators.base import Finish
     from ifgan.interface import load_generator
     from ifgan.strip import Course
     from ifgan.strip_render import Camera, render_strip
 
     name, recorded = generator_of([folder], [boundary], None)
-    generator = load_generator(name, **recorded).network
-    made: Any = boundary.provenance
-    finish = Finish(made["truncation_psi"], made["truncation_cutoff"], made["align"])
-    faces = chosen_faces.of_seeds(generator, seeds, finish)
+    generator = load_generator(name, **recorded)
+    finish = chosen_faces.recorded_finish(boundary.provenance, psi=generator.psi)
+    faces = chosen_faces.of_seeds(generator.network, seeds, finish)
     course = Course.over((-3.0, 3.0), _STEPS, mode="relative", unit="sd")
     return render_strip(
-        Camera(generator, 128, 16), faces, course, [boundary], title=boundary.attribute
+        Camera(generator.network, 128, 16), faces, course, [boundary], title=boundary.attribute
     )
-
-
-def _pixels(data: bytes) -> NDArray[np.uint8]:
-    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def _run(given: list[str]) -> str:

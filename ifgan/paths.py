@@ -1,4 +1,4 @@
-"""Finds what lies beside the code: conf/ and components/, in a checkout or in a wheel."""
+"""Where things lie: conf/ and components/ beside the code, a user's own settings, the store."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def user_data_dir() -> str:
     import platformdirs
 
     return platformdirs.user_data_dir("ifgan", appauthor=False)
+
+
+def as_typed(path: Path) -> Path:
+    """A path from the working directory, where it lies below it; else as it is."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def store_at(option: str | None) -> Path:

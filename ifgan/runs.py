@@ -20,7 +20,7 @@ from ifgan.columns import in_bytes, table
 from ifgan.files import read_json
 from ifgan.needs import needed
 from ifgan.options import command, parse
-from ifgan.paths import store_at
+from ifgan.paths import as_typed, store_at
 from ifgan.ranges import in_range
 from ifgan.record import run_folders
 from ifgan.run_index import Run, RunIndex, run_at
@@ -116,14 +116,9 @@ def _line(run: dict[str, Any]) -> tuple[str, ...]:
         f"{metrics['error_angle']:.0f}°" if "error_angle" in metrics else "-",
         in_bytes(run["bytes"]),
         in_bytes(run["own_bytes"]),
-        _short(run["folder"]),
+        str(as_typed(Path(run["folder"]))),
         " ".join([*run["typed"], *([f"({run['error']})"] if run["error"] else [])]),
     )
-
-
-def _short(folder: str) -> str:
-    path = Path(folder)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else folder
 
 
 def _run(arguments: list[str]) -> str:

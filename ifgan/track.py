@@ -17,6 +17,7 @@ from typing import Any
 
 from ifgan.errors import UserError
 from ifgan.options import command, parse
+from ifgan.paths import as_typed
 from ifgan.ranges import in_range
 from ifgan.record import DONE, FAILED, Record, run_folders
 from ifgan.tracking import writing
@@ -121,15 +122,11 @@ def track(places: Sequence[Path], options: Options) -> list[str]:
 def _left(runs: Sequence[Path], why: str) -> str:
     """Where offline runs are, and how they get to W&B."""
     folders = [*dict.fromkeys(run.parent for run in runs)]
-    names = shlex.join(str(_short(folder)) for folder in folders[:_NAMED])
+    names = shlex.join(str(as_typed(folder)) for folder in folders[:_NAMED])
     more = f" … ({len(folders)} folders)" if len(folders) > _NAMED else ""
     count = "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
     line = f"W&B: {count} offline; to upload: wandb sync {names}{more}"
     return f"warning: W&B: {why}. {line.removeprefix('W&B: ')}" if why else line
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _finished(places: Iterable[Path]) -> tuple[list[FinishedJob], list[str]]:

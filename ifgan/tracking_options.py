@@ -22,7 +22,7 @@ class Tracking:
     project: str | None = None  # null: WANDB_PROJECT, else ifgan
     entity: str | None = None  # user or team; null: WANDB_ENTITY, else the one that the key is of
     group: str | None = None  # null: WANDB_RUN_GROUP, else the sweep
-    tags: list[str] = field(default_factory=list)  # besides attribute, space and generator
+    tags: list[str] = field(default_factory=list)  # besides attribute, space, generator, classifier
     timeout: float = 8.0  # seconds that uploading may take; what is not there then stays offline
 
     def __post_init__(self) -> None:

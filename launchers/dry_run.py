@@ -18,6 +18,7 @@ from typing import Any
 from ifgan.backends import Docker, Remote
 from ifgan.graph import File, Graph, merge
 from ifgan.jobs import Job
+from ifgan.paths import as_typed
 from ifgan.schema import Local
 from ifgan.specs import settings_to_dict
 from launchers import title_of
@@ -47,8 +48,7 @@ class DryRun:
         """Write the files; returns lines that say where they are."""
         for name, text in self.files.items():
             (folder / name).write_text(text, encoding="utf-8")
-        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-        return [f"  written  {shown}/{name}" for name in self.files]
+        return [f"  written  {as_typed(folder)}/{name}" for name in self.files]
 
 
 def dry_run(jobs: Sequence[Job]) -> DryRun:

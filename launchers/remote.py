@@ -11,12 +11,12 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 from ifgan import storage
 from ifgan.backends import Kubeflow, Remote
 from ifgan.errors import UserError
 from ifgan.graph import Graph, Node, merge
+from ifgan.paths import as_typed
 from ifgan.progress import Progress
 from ifgan.specs import STEPS, StepSpec
 from ifgan.store import Store
@@ -153,9 +153,7 @@ def _detached(graph: Graph, submission: Submission, run: Run) -> dict[str, Outco
 
 def fetch_command(submission: Submission) -> str:
     """What brings the results later."""
-    folder = submission.path.parent
-    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    return f"python -m ifgan.fetch {shown}"
+    return f"python -m ifgan.fetch {as_typed(submission.path.parent)}"
 
 
 def _wait(

@@ -18,16 +18,16 @@ from tests.conftest import CHECKOUT, Shell
 from tests.documents import Command
 
 PAGES = {page.path: page for page in documents.pages()}
-TESTS = {
-    file: file.read_text(encoding="utf-8")
+TESTS = "".join(
+    file.read_text(encoding="utf-8")
     for file in (CHECKOUT / "tests").rglob("test_*.py")
     if file.name not in ("test_docs.py", "test_reference.py")
-}
+)
 #: Pages whose commands another module runs; those of the benchmarks measure for an hour.
 ELSEWHERE = {"docs/benchmarks.md"} | {
     path
     for path in PAGES
-    if path.startswith("docs/") and any(f'"{Path(path).name}"' in text for text in TESTS.values())
+    if path.startswith("docs/") and re.search(rf'["/]{re.escape(Path(path).name)}"', TESTS)
 }
 #: Programs of other projects: their lines are not run.
 FOREIGN = (
@@ -236,11 +236,11 @@ def test_the_examples_of_a_generator_and_a_backend_run(reader: Reader, number: i
     assert done.returncode == 0, done.stderr
 
 
-def test_the_picture_of_a_run_is_what_its_command_draws(
-    reader: Reader,
-) -> None:
+def test_the_picture_of_a_run_is_what_its_command_draws(reader: Reader) -> None:
     from PIL import Image
 
+    for command in PAGES["docs/how-it-works.md"].blocks[0].commands:
+        assert reader.types(as_run(command[2:])).returncode == 0
     with (
         Image.open(reader.shell.folder / "overview.webp") as drawn,
         Image.open(CHECKOUT / "docs" / "images" / "overview.webp") as committed,

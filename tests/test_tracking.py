@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import re
 import shlex
 import shutil
 import socket
@@ -23,17 +22,12 @@ from ifgan.record import Record
 from ifgan.tracking import client
 from ifgan.tracking.pages import galleries
 from tests.conftest import CHECKOUT, Shell
+from tests.documents import Page
 from tests.launchers.fault_server import Fault
 from tests.wandb_files import OfflineRun, read
 from tests.wandb_server import Run, WandbServer
 
-COMMANDS = [
-    line
-    for block in re.findall(
-        r"```bash\n(.*?)```", (CHECKOUT / "docs" / "tracking.md").read_text(), flags=re.DOTALL
-    )
-    for line in block.splitlines()
-]
+LOGGED, TRACKED, SYNCED = [[*command] for command in Page("docs/tracking.md").commands]
 GIVEN = "svm.conditions=[eyeglasses]"
 USED = ["samples-toyfaces:v0", "scores-toyfaces:v0", "boundary-eyeglasses-w:v0"]
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -51,8 +45,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
 @pytest.fixture(scope="module")
 def sweep(shell: Shell) -> Path:
     """A finished sweep of two attributes, both given a third, that has logged itself."""
-    _, _, _, *arguments = shlex.split(COMMANDS[0])
-    done = shell.ok(*arguments, GIVEN, *FEW, *FEWER_STEPS, "tracking.tags=[paper]")
+    done = shell.ok(*LOGGED[3:], GIVEN, *FEW, *FEWER_STEPS, "tracking.tags=[paper]")
     assert "W&B: 3 runs are offline; to upload: wandb sync sweep/wandb" in done.stderr
     return shell.folder / "sweep"
 
@@ -242,11 +235,10 @@ def test_a_cached_run_is_logged_and_logging_twice_updates_one_run(
 def test_the_pages_commands_bring_offline_runs_to_w_and_b(sweep: Path, tmp_path: Path) -> None:
     shutil.copytree(sweep, tmp_path / "sweep")
     home = {"HOME": str(tmp_path)}
-    _, track, sync = COMMANDS
-    said = Shell(tmp_path, home).ok(*track.split()[3:], module="ifgan.track").stdout
-    assert sync in said
+    said = Shell(tmp_path, home).ok(*TRACKED[3:], module="ifgan.track").stdout
+    assert shlex.join(SYNCED) in said
     with WandbServer() as server:
-        online(Shell(tmp_path, home), server).ok(*sync.split()[1:], module="wandb")
+        online(Shell(tmp_path, home), server).ok(*SYNCED[1:], module="wandb")
         assert len(server.runs) == 3
         for run in server.runs.values():
             assert run.bucket["project"] == "faces" and run.bucket["groupName"] == "sweep"

@@ -11,7 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def gallery(runs: Sequence[Run], *, seconds: float) -> Gallery:
                     pictures[k] = studio.picture(runs[k])
                 except _OutOfTimeError:
                     missing[_LATE if studio.loaded else _UNASKED] += 1
-                except Exception as error:
+                except Exception as error:  # no generator here, no memory; a bug is raised
                     if (line := circumstance(error)) is None:
                         raise
                     missing[line] += 1
@@ -74,7 +75,7 @@ def gallery(runs: Sequence[Run], *, seconds: float) -> Gallery:
     return Gallery({k: pictures[k] for k in sorted(pictures)}, missing)
 
 
-def _place(run: Run) -> Any:
+def _place(run: Run) -> Path:
     return run.folder / f"moved-{run.key[:12]}.webp"
 
 

@@ -29,10 +29,6 @@ class Measure:
     key: bool = False
 
 
-def _angle(value: float) -> str:
-    return words.turned(value)
-
-
 def _plain(value: float) -> str:
     return f"{value:.4g}"
 
@@ -41,7 +37,7 @@ def _plain(value: float) -> str:
 _KNOWN = (
     Measure("auroc", "AUROC", words.fraction, 1, key=True),
     Measure("spearman", "Spearman correlation", words.fraction, 1),
-    Measure("error_angle", "error of the direction", _angle, -1, key=True),
+    Measure("error_angle", "error of the direction", words.turned, -1, key=True),
     Measure("truth_cosine", "cosine to the truth", words.fraction, 1, key=True),
     Measure("side_effects", "side effects, σ", words.number, -1, key=True),
     Measure("cosine_retained", "kept of the direction", words.fraction, 1, key=True),
@@ -53,7 +49,7 @@ _KNOWN = (
     Measure("remaining_accuracy", "remaining accuracy", words.fraction, 1),
     Measure("stability_sigma", "cosine of two halves, by population", words.fraction, 1, key=True),
     Measure("stability", "cosine of two halves", words.fraction, 1),
-    Measure("error_angle_raw", "Euclidean error", _angle, -1),
+    Measure("error_angle_raw", "Euclidean error", words.turned, -1),
     Measure("truth_cosine_raw", "raw cosine to the truth", words.fraction, 1),
     Measure("faces_for_10_degrees", "faces for an error of 10°", words.about, -1),
     Measure("num_samples", "faces", words.count, 0),

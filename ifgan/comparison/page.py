@@ -23,7 +23,7 @@ from ifgan.comparison.gallery import POSITIONS, SEEDS, gallery
 from ifgan.comparison.measures import Measure, key_measures, measures
 from ifgan.comparison.runs import Run
 from ifgan.comparison.settings import Column, as_text, folded
-from ifgan.comparison.table import columns_of, with_interval
+from ifgan.comparison.table import columns_of, interval_of, with_interval
 from ifgan.files import write_whole
 from ifgan.report import words
 from ifgan.report.compare_page import Cell, ComparePage, Picture, Row, render_compare
@@ -141,7 +141,7 @@ def _row(
             Cell(
                 "" if value is None else measure.show(value),
                 value,
-                with_interval(run, measure).partition(" ")[2].strip("()"),
+                interval_of(run, measure),
             )
         )
     report = run.folder / "report.html"
@@ -150,8 +150,7 @@ def _row(
 
 
 def _setting_cell(value: Any) -> Cell:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Cell(words.shorten(as_text(value), 32), value if number else None)
+    return Cell(words.shorten(as_text(value), 32), _numeric(value))
 
 
 def _run(run: Run, number: int, settings: Sequence[Column]) -> dict[str, Any]:

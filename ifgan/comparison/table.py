@@ -120,10 +120,13 @@ def with_interval(run: Run, measure: Measure) -> str:
     value = run.metrics.get(measure.name)
     if value is None:
         return ""
-    if measure.name not in run.intervals:
-        return measure.show(value)
-    low, high = map(measure.show, run.intervals[measure.name])
-    return f"{measure.show(value)} ({low}–{high})"
+    interval = interval_of(run, measure)
+    return f"{measure.show(value)} ({interval})" if interval else measure.show(value)
+
+
+def interval_of(run: Run, measure: Measure) -> str:
+    """Both ends of a metric's interval; empty where it has none."""
+    return "–".join(map(measure.show, run.intervals.get(measure.name, ())))
 
 
 def _short(value: str) -> str:

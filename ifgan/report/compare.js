@@ -172,9 +172,9 @@ const plotted = [...axes.filter(axis => axis.metric), ...axes.filter(axis => !ax
 const scatter = () => {
   const [x, y] = ["x", "y"].map(id => plotted[byId(id).value]);
   const svg = byId("scatter");
-  const sx = scaleOf(pad(x)), sy = scaleOf(pad(y));
-  const place = frame(svg, sx, sy, { title: y.label, below: x.label });
   const bars = runs.length <= FEW;
+  const [sx, sy] = [x, y].map(axis => scaleOf(bars ? axis : { ...axis, ends: null }));
+  const place = frame(svg, sx, sy, { title: y.label, below: x.label });
   drawn.scatter = runs.map((_, run) => {
     const [vx, vy] = [x.values[run], y.values[run]];
     if (vx === null || vy === null) return null;
@@ -188,11 +188,6 @@ const scatter = () => {
   svg.append(...drawn.scatter.filter(Boolean));
 };
 const bar = ends => node("path", { class: "bars", d: `M${ends.join("L")}` });
-// Choices lie away from the edges.
-const pad = axis => {
-  if (!axis.choices) return runs.length <= FEW ? axis : { ...axis, ends: null };
-  return { ...axis, ends: null };
-};
 
 // ---- learning curves
 const qualities = [...new Set(runs.filter(run => run.curve.length > 1).map(run => run.quality))];

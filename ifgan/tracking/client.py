@@ -67,7 +67,8 @@ def _track(folders: Sequence[Path], timeout: float) -> None:
         except OSError as error:
             log.warning("W&B: not logged, %s; %s", error.strerror, again)
             return
-        said, wrong = [(file.seek(0), file.read().splitlines())[1] for file in (out, err)]
+        out.seek(0), err.seek(0)
+        said, wrong = out.read().splitlines(), err.read().splitlines()
     for line in said:
         if line.startswith("warning: "):
             log.warning("%s", line.removeprefix("warning: "))

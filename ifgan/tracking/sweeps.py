@@ -12,6 +12,7 @@ import numpy as np
 
 from ifgan.boundary import Float64
 from ifgan.comparison.cosines import cosines
+from ifgan.comparison.measures import measures
 from ifgan.comparison.runs import Run, read_runs
 from ifgan.comparison.settings import as_text, folded
 from ifgan.comparison.table import columns_of
@@ -19,8 +20,6 @@ from ifgan.digest import digest
 from ifgan.report.matrix import draw_matrix
 from ifgan.tracking.content import Content, Picture, Table
 from ifgan.tracking.jobs import FinishedJob
-
-_FIRST = ("auroc", "spearman", "validation_accuracy", "stability", "truth_cosine", "error_angle")
 
 
 def content_of_sweep(
@@ -49,8 +48,7 @@ def content_of_sweep(
 
 def _table(runs: Sequence[Run], ids: Sequence[str]) -> Table:
     """One row a job: what differs, every number, and the ends of the intervals that there are."""
-    known = dict.fromkeys(name for run in runs for name in run.metrics)
-    names = [*(name for name in _FIRST if name in known), *(n for n in known if n not in _FIRST)]
+    names = [measure.name for measure in measures(runs)]
     bounded = {name for run in runs for name in run.intervals}
     settings = folded(columns_of(runs))
     columns = ["run", "id", "attribute", "boundary", *(column.name for column in settings)]

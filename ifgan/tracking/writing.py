@@ -70,6 +70,8 @@ def write(content: Content, *, root: Path, place: Place) -> Path:
     ------
     UserError
         If wandb can't write it.
+    OSError
+        If the disk can't take it.
     """
     import wandb
 
@@ -97,14 +99,13 @@ def write(content: Content, *, root: Path, place: Place) -> Path:
         run.finish()
         written = Path(run.settings.sync_file)
         if not shutil.disk_usage(root).free:  # of which wandb's service says nothing
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root))
     except (wandb.errors.Error, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
         for half in {*root.glob(f"wandb/offline-run-*-{content.id}")} - {*earlier}:
             shutil.rmtree(half, ignore_errors=True)
-        reason = "the disk is full; free some space" if isinstance(error, OSError) else error
-        raise UserError(f"W&B: can't write an offline run below {root}: {reason}") from error
+        if isinstance(error, OSError):  # of which every command says why, as of a full disk
+            raise
+        raise UserError(f"W&B: can't write an offline run below {root}: {error}") from error
     for folder in earlier:
         if folder != written.parent:
             shutil.rmtree(folder, ignore_errors=True)

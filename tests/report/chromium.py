@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ REQUIRED = os.environ.get("IFGAN_REQUIRE_CHROMIUM") == "1"  # set by .ci/run
 if not REQUIRED:
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 playwright: Any = importlib.import_module("playwright.sync_api")
+
+#: Opens a page and returns it; see the fixture ``open_page``.
+Open = Callable[..., Any]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,14 +13,12 @@ from ifgan.comparison.page import page_of
 from ifgan.comparison.runs import Run, read_runs
 from ifgan.report.compare_page import ComparePage, render_compare
 from tests.compared import sweep
-from tests.report.chromium import NEEDS_CHROMIUM, contrast, go
+from tests.report.chromium import NEEDS_CHROMIUM, Open, contrast
 
 pytestmark = NEEDS_CHROMIUM
 
 HOSTILE = "</script><script>alert(1)</script>"
 WIDTHS = (1280, 768, 390)
-
-Open = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -42,30 +39,9 @@ def ten(runs: list[Run]) -> ComparePage:
 
 
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Open a page; ``page.heard`` holds what went wrong."""
-    contexts = []
-
-    def show(
-        data: ComparePage,
-        *,
-        width: int = 1280,
-        mode: Literal["light", "dark"] = "light",
-        script: bool = True,
-    ) -> Any:
-        file = tmp_path / "compare.html"
-        file.write_text(render_compare(data), encoding="utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=mode, java_script_enabled=script
-        )
-        contexts.append(context)
-        page = context.new_page()
-        go(page, file)
-        return page
-
-    yield show
-    for context in contexts:
-        context.close()
+def show(open_page: Open) -> Open:
+    """Open a page of runs side by side."""
+    return lambda data, **options: open_page(render_compare(data), height=900, **options)
 
 
 def names(page: Any) -> list[str]:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ifgan.report.strip_page import render_strips
 from ifgan.strip import Course, Strip
-from tests.report.chromium import NEEDS_CHROMIUM, contrast, go
+from tests.report.chromium import NEEDS_CHROMIUM, Open, contrast
 
 pytestmark = NEEDS_CHROMIUM
 
 HOSTILE = "<script>alert(1)</script>"
 WIDTHS = (1280, 768, 390)
-
-Open = Callable[..., Any]
 
 
 def strip(
@@ -41,29 +37,9 @@ def strip(
 
 
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Open]:
-    """Open the page of some strips; ``page.heard`` holds what went wrong."""
-    contexts = []
-
-    def show(
-        *strips: Strip,
-        width: int = 1280,
-        mode: Literal["light", "dark"] = "light",
-        script: bool = True,
-    ) -> Any:
-        file = tmp_path / "edit.html"
-        file.write_text(render_strips(strips), encoding="utf-8")
-        context = browser.new_context(
-            viewport={"width": width, "height": 800}, color_scheme=mode, java_script_enabled=script
-        )
-        contexts.append(context)
-        page = context.new_page()
-        go(page, file)
-        return page
-
-    yield show
-    for context in contexts:
-        context.close()
+def show(open_page: Open) -> Open:
+    """Open the page of some strips."""
+    return lambda *strips, **options: open_page(render_strips(strips), **options)
 
 
 def told(page: Any, face: int) -> tuple[str, str, str]:
