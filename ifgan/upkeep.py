@@ -112,9 +112,8 @@ def _unneeded(index: RunIndex, also: Iterable[Path]) -> tuple[Contents, list[Ite
 
 def _told(contents: Contents, idle: Sequence[Item], runs: int, index: RunIndex) -> list[str]:
     gone = [folder for _, folder in index.gone()]
-    said = [
-        f"{contents.root}: {runs:,} {'run needs' if runs == 1 else 'runs need'} {len(contents.items) - len(idle):,} things"
-    ]
+    who = "1 run needs" if runs == 1 else f"{runs:,} runs need"
+    said = [f"{contents.root}: {who} {len(contents.items) - len(idle):,} things"]
     if gone:
         names = ", ".join(str(folder) for folder in gone[:_NAMED])
         more = f" and {len(gone) - _NAMED:,} more" if len(gone) > _NAMED else ""

@@ -195,7 +195,7 @@ def test_a_directory_that_was_run_again_on_another_store_does_not_count(
     ran("run")
     ran("run", on=Store(tmp_path / "other"))
     assert "0 runs need 0" in upkeep.prune(store.root)[0]
-    assert "1 runs need" in upkeep.prune(tmp_path / "other")[0]
+    assert "1 run needs" in upkeep.prune(tmp_path / "other")[0]
 
 
 def test_places_that_hold_only_runs_on_another_store_are_none_of_this_one(
