@@ -137,13 +137,14 @@ def _finished(places: Iterable[Path]) -> tuple[list[FinishedJob], list[str]]:
         record = Record.read(folder)
         # A failed evaluation leaves a result; anything else, what an earlier run left there.
         fitted = record.state == FAILED and (Path(record.store) / record.key).is_dir()
+        job = FinishedJob(folder, record)
         is_there = record.state == DONE or fitted
-        if is_there and (folder / "metrics.json").is_file():
-            job = FinishedJob(folder, record)
+        why = job.run.error if is_there else record.error or record.state
+        if is_there and job.run.metrics:
             found.pop(job.run_id, None)
             found[job.run_id] = job
         else:
-            others.append(f"{folder}: {record.error or record.state}")
+            others.append(f"{folder}: {why}")
     if not found:
         raise UserError(f"W&B: none of these runs has a result. {others[0]}")
     return [*found.values()], [f"warning: not logged, without a result: {each}" for each in others]

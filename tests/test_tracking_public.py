@@ -11,6 +11,7 @@ from ifgan import track
 from ifgan.record import Record, RecordedNode
 from ifgan.tracking import client
 from ifgan.tracking.public import public_config, public_values
+from tests.compared import sweep
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,14 @@ def test_wrong_input_is_one_line(
     assert track.main(arguments) == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and said in line
+
+
+def test_a_damaged_run_of_a_sweep_is_a_warning_and_the_others_are_logged(tmp_path: Path) -> None:
+    folder = sweep(tmp_path / "sweep", 3, failed=[1])
+    (folder / "smile-0" / "metrics.json").write_text("{")
+    jobs, (damaged, failed) = track._finished([folder])
+    assert [job.folder.name for job in jobs] == ["eyeglasses-2"]
+    assert "smile-0: its results are damaged" in damaged and "generator.path must" in failed
 
 
 def test_runs_that_are_not_to_be_logged_start_nothing(
