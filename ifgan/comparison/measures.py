@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ifgan.comparison.runs import Run
 from ifgan.report import words
+from ifgan.report.meanings import METRICS
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,12 @@ class Measure:
     key: bool = False
 
 
-def _plain(value: float) -> str:
-    return f"{value:.4g}"
+def _worded(name: str) -> Measure:
+    """A metric of which neither direction is better, called what the report calls it."""
+    if (metric := METRICS.get(name)) is None:
+        return Measure(name, name, words.number, 0)
+    label = metric.label if len(metric.label) == 1 else metric.label[0].lower() + metric.label[1:]
+    return Measure(name, label, metric.show, 0)
 
 
 #: In the order of tables and pages.
@@ -59,11 +64,11 @@ _KNOWN = (
 
 
 def measures(runs: Sequence[Run]) -> list[Measure]:
-    """Every metric that some of the runs have; those that we have no words for come last."""
+    """Every metric that some of the runs have, those that say least last."""
     there = dict.fromkeys(name for run in runs for name in run.metrics)
     known = {measure.name: measure for measure in _KNOWN}
     found = [measure for measure in _KNOWN if measure.name in there]
-    found += [Measure(name, name, _plain, 0) for name in there if name not in known]
+    found += [_worded(name) for name in there if name not in known]
     return found
 
 
