@@ -29,6 +29,10 @@ def seconds_of_children() -> float:
     return usage.ru_utime + usage.ru_stime + forked.seconds_of_forked
 
 
+#: What says how many threads a library takes; a user's shell says nothing of it.
+_THREADS = ("OPENBLAS", "OMP_", "MKL_")
+
+
 @dataclass
 class Shell:
     """Runs commands as a user would, below one directory, on a store of its own.
@@ -48,7 +52,8 @@ class Shell:
         return self.folder / "store"
 
     def environment(self) -> dict[str, str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("HYDRA", "IFGAN"))}
+        ours_alone = ("HYDRA", "IFGAN", *(() if self.imports else _THREADS))
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(ours_alone)}
         # The checkout is importable, so that commands can name helpers of these tests.
         ours = {"IFGAN_STORE": str(self.store), "PYTHONPATH": str(CHECKOUT)}
         return {**clean, **ours, **self.env}

@@ -33,13 +33,9 @@ def containers(name: str) -> list[str]:
 
 @dataclass
 class PlainShell(Shell):
-    """A shell that tells BLAS nothing: containers, which are given none of it, can't know."""
+    """A user's shell, silent about threads: containers, which are told nothing, can't know."""
 
     imports: tuple[str, ...] = ()
-
-    def environment(self) -> dict[str, str]:
-        tuned = ("OPENBLAS", "OMP_", "MKL_")
-        return {k: v for k, v in super().environment().items() if not k.startswith(tuned)}
 
     def containers(self) -> list[str]:
         """Names of the containers of this shell's store, whatever they do."""
