@@ -1,5 +1,6 @@
 """Files that a configuration names: where they are, or how they come here.
 
+    ifgan://<file name>                                      ships with ifgan
     <cache>/<first 12 digits of sha256(uri)>/<file name>     a finished download
 
 A download is made under the file's lock, verified while it is still a ``.part``, and appears
@@ -26,6 +27,8 @@ from ifgan.progress import Progress
 
 log = logging.getLogger(__name__)
 
+_SHIPPED = "ifgan://"
+
 
 def fetch(
     uri: str,
@@ -40,8 +43,8 @@ def fetch(
 
     Parameters
     ----------
-    uri : a local path, which gives itself; ``https://…``; ``gs://…``; ``s3://…``;
-        ``http://`` on this machine only.
+    uri : a local path, which gives itself; ``ifgan://…``, a file that ships with ifgan;
+        ``https://…``; ``gs://…``; ``s3://…``; ``http://`` on this machine only.
     option : the option that ``uri`` comes from, for messages; its neighbour ``sha256`` holds
         the digest.
     sha256 : 64 hexadecimal digits that the file must have; None: whatever comes.
@@ -61,6 +64,8 @@ def fetch(
     expected = sha256.lower() if sha256 else None
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", uri):
         return _local(uri, option=option, expected=expected)
+    if uri.lower().startswith(_SHIPPED):
+        return _local(str(shipped(uri, option=option)), option=option, expected=expected)
     place = _place(uri, option=option, cache=cache)
     if place.is_file() and expected in (None, files.sha256(place)):
         return place
@@ -128,6 +133,16 @@ def _place(uri: str, *, option: str, cache: Path) -> Path:
     if not name.strip("."):
         raise UserError(f"{option} must end in the name of a file. Got {uri}.")
     return cache / hashlib.sha256(uri.encode()).hexdigest()[:12] / name
+
+
+def shipped(uri: str, *, option: str) -> Path:
+    """The file of an ``ifgan://`` address, wherever ifgan is installed."""
+    import ifgan.toyfaces
+
+    folder, name = Path(ifgan.toyfaces.__file__).parent, uri[len(_SHIPPED) :]
+    if name not in (known := sorted(path.name for path in folder.glob("*_stylegan3.safetensors"))):
+        raise UserError(f"{option}: ifgan ships {', '.join(known)}. Got {uri}.")
+    return folder / name
 
 
 def _download(

@@ -85,7 +85,7 @@ class Checkpoint(Generator):
 
     kind: str = "checkpoint"
     psi: float = 0.7  # what sampler.truncation_psi is unless given
-    path: str = MISSING  # a local path, https://…, gs://… or s3://…
+    path: str = MISSING  # a local path, https://…, gs://…, s3://… or ifgan://… (ships with ifgan)
     sha256: str | None = None  # what the file must be; null: whatever comes
     precision: str = "float32"  # float16, bfloat16: in the high-resolution layers, on a GPU
     class_label: int | None = None  # of a class-conditional network

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ifgan.benchmark import contestants, efficiency, toy_worlds, worlds
 from ifgan.benchmark.__main__ import main
 from ifgan.benchmark.worlds import World
 from ifgan.blas import one_thread_each
+from ifgan.generators.checkpoint import write_checkpoint
+from ifgan.toyfaces.straighten import Straightener
+from ifgan.toyfaces.student import Student, finished
+from tests.toyfaces.tiny import TINY
 
 pytestmark = pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
 
@@ -107,6 +113,25 @@ def test_toyfaces_are_measured_by_what_is_drawn() -> None:
     assert world.scores.shape == (32,) and world.side_effect is not None
     assert abs(world.side_effect(world.truth)) < 0.02
     assert world.side_effect(world.truth + found["pose, biased", "w"].truth) > 0.5
+
+
+def test_faces_that_a_network_draws_are_measured_by_the_truth_of_their_latents(
+    tmp_path: Path,
+) -> None:
+    straightener = Straightener(torch.Generator().manual_seed(0))
+    student = Student(TINY, reads=straightener.read.out_features, seed=0)
+    path = tmp_path / "net.safetensors"
+    write_checkpoint(path, TINY, finished(student, straightener))
+    population = toy_worlds.draw(["toyfaces"], 32, 4000, seed=0, workers=2, network=path)
+    found = {(world.name, world.space): world for world in toy_worlds.worlds(population)}
+    assert len(found) == 6 * 2
+    rendered = toy_worlds.draw(["toyfaces"], 32, 4000, seed=0, workers=2)
+    for space in "z", "w":
+        world = found["pose", space]
+        true_N = rendered.factors(rendered.latents["z"][32:], "z")[:, 3]
+        along_N = world.probe.astype(np.float64) @ world.truth
+        assert np.corrcoef(along_N, true_N)[0, 1] > 0.9, space
+    assert not np.array_equal(found["pose", "w"].scores, rendered.scores["toyfaces"][:, 3])
 
 
 def test_whitening_is_worse_where_faces_are_few(capsys: pytest.CaptureFixture[str]) -> None:

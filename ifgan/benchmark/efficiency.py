@@ -42,6 +42,7 @@ import numpy as np
 from ifgan.benchmark import contestants, toy_worlds, whitening, worlds
 from ifgan.benchmark.worlds import World, cosines
 from ifgan.blas import one_thread_each
+from ifgan.downloads import shipped
 from ifgan.edit_vector import steepest
 from ifgan.losses import Float64
 from ifgan.parallel import in_threads
@@ -52,6 +53,7 @@ _FURTHER = 10_000  # latents that measure directions
 _MODERATE = 0.1  # the largest ratio of a reference that is tuned as it is used
 _GOALS = {"exact": 20.0, "tuned": 5.0, "moderate": 5.0}
 _SIDE_GOAL = 50.0  # per cent
+_NETWORK = "ifgan://toyfaces_stylegan3.safetensors"
 
 Group = Callable[[], Iterator[World]]
 
@@ -149,7 +151,7 @@ def groups(
     scored = [name for name in toy_worlds.CLASSIFIERS if name in arguments.worlds]
     if scored:
         found["toyfaces"] = functools.partial(
-            _toyfaces, scored, faces, further, repetition, arguments.workers
+            _toyfaces, scored, faces, further, repetition, arguments.workers, arguments.network
         )
     names = [name for name in arguments.worlds if name in worlds.WORLDS]
     for space in arguments.spaces if names else ():
@@ -158,10 +160,18 @@ def groups(
 
 
 def _toyfaces(
-    names: Sequence[str], faces: int, further: int, repetition: int, workers: int
+    names: Sequence[str],
+    faces: int,
+    further: int,
+    repetition: int,
+    workers: int,
+    network: bool,
 ) -> Iterator[World]:
     first = repetition * (faces + further)
-    drawn = toy_worlds.draw(names, faces, further, seed=first, workers=workers)
+    path = (
+        shipped("ifgan://toyfaces_stylegan3.safetensors", option="--network") if network else None
+    )
+    drawn = toy_worlds.draw(names, faces, further, seed=first, workers=workers, network=path)
     return toy_worlds.worlds(drawn)
 
 
@@ -183,6 +193,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help=f"no more than {QUICK[-1]:,} faces")
     parser.add_argument("--whitening", action="store_true", help="what whitening would do instead")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--network", action="store_true", help="faces by toyfaces_stylegan3")
 
 
 def main(arguments: argparse.Namespace, *, show: Callable[[str], None]) -> None:

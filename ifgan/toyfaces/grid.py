@@ -2,6 +2,7 @@
 
 python -m ifgan.toyfaces.grid faces.png --seeds 0-63 --columns 8
 python -m ifgan.toyfaces.grid factors.png --sweep --resolution 128
+python -m ifgan.toyfaces.grid learnt.png --seeds 0-31 --columns 16 --learnt
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from ifgan.downloads import shipped
 from ifgan.errors import UserError
 from ifgan.generators.base import seeds_to_z, truncate
+from ifgan.generators.checkpoint import load_generator_file
 from ifgan.seeds import parse_seeds
 from ifgan.toyfaces.generator import ToyFaces
 from ifgan.toyfaces.traits import FACTORS
@@ -66,6 +69,15 @@ def picture(images: Tensor, *, columns: int, labels: tuple[str, ...] = ()) -> Im
     return page
 
 
+def beside_learnt(images: Tensor, z_ND: Tensor, *, psi: float, columns: int) -> Tensor:
+    """Beneath each row of faces, what ``toyfaces_stylegan3`` draws of the same latents."""
+    path = shipped("ifgan://toyfaces_stylegan3.safetensors", option="--learnt")
+    network = load_generator_file(path)
+    learnt = network.synthesis(truncate(network.mapping(z_ND), network.w_avg, psi=psi))
+    rows = zip(torch.split(images, columns), torch.split(learnt, columns), strict=True)
+    return torch.cat([part for row in rows for part in row])
+
+
 def main() -> None:
     """Draw what the command line asks for."""
     parser = argparse.ArgumentParser(description="Draw a grid of toy faces.")
@@ -75,11 +87,19 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=8, help="faces in a row")
     parser.add_argument("--resolution", type=int, default=64, help="64, 128 or 256")
     parser.add_argument("--sweep", action="store_true", help="a row for every factor, -3 to +3 sd")
+    parser.add_argument("--learnt", action="store_true", help="also by toyfaces_stylegan3, beneath")
     options = parser.parse_args()
     try:
         if options.columns < 1:
             raise UserError(f"--columns must be at least 1. Got {options.columns}.")
+        if options.learnt and (options.sweep or options.resolution != 64):
+            raise UserError("--learnt draws faces of 64 pixels, and no --sweep. Leave these out.")
         seeds = parse_seeds(options.seeds, option="--seeds")
+        if options.learnt and len(seeds) % min(options.columns, len(seeds)):
+            raise UserError(
+                f"--columns must divide the number of seeds with --learnt. Got {options.columns} "
+                f"and {len(seeds)}."
+            )
         generator = ToyFaces(options.resolution)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
@@ -91,7 +111,10 @@ def main() -> None:
         z_ND = torch.from_numpy(seeds_to_z(seeds, z_dim=generator.z_dim))
         columns, labels = min(options.columns, len(seeds)), ()
         w_NRD = truncate(generator.mapping(z_ND), generator.w_avg, psi=options.psi)
-    picture(generator.synthesis(w_NRD), columns=columns, labels=labels).save(options.out)
+    images = generator.synthesis(w_NRD)
+    if options.learnt:
+        images = beside_learnt(images, z_ND, psi=options.psi, columns=columns)
+    picture(images, columns=columns, labels=labels).save(options.out)
 
 
 if __name__ == "__main__":

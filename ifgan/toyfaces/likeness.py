@@ -30,7 +30,7 @@ class Weights:
 
     scales: tuple[float, ...] = (1.0, 0.5, 0.25)
     features: float = 0.2
-    scores: float = 0.02
+    scores: float = 0.03
 
 
 class Loss:

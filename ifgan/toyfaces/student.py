@@ -1,18 +1,20 @@
 """A StyleGAN3 that learns to draw toy faces: the network, and a form of it that gradients pass.
 
-Its mapping network is toyfaces' own, which has StyleGAN's form, so that both have the same w and
-only the synthesis is learnt. While it learns, its layers read traits instead of w: the linear
-read-outs of w that toyfaces draws by. That is the same function, and spares it finding some 80
-directions of 512; `widen` multiplies the read-outs into the layers afterwards.
+Its mapping network begins with toyfaces' own, so that the same latent means the same face, and
+`straighten` teaches the rest of it what a face looks like. While the synthesis learns, its layers
+read that appearance instead of w: a linear read-out of w, which is multiplied into the layers
+afterwards.
 
-Shape legend: N faces, D = 512 dimensions of w, K traits, I / O channels in / out, H = W grid,
-U fine grid, T coarse grid that results.
+Shape legend: N faces, D = 512 dimensions of w, A numbers that are read from w, I / O channels in /
+out, H = W grid, U fine grid, T coarse grid that results.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -30,69 +32,81 @@ from ifgan.generators.mapping import (
 from ifgan.generators.stylegan2 import StyleGAN2Network
 from ifgan.generators.stylegan3 import StyleGAN3Network, random_weights
 from ifgan.generators.stylegan3_synthesis import SynthesisLayer
+from ifgan.toyfaces.lessons import population
 from ifgan.toyfaces.space import DIM, load_space
-from ifgan.toyfaces.traits import TRAITS
+from ifgan.toyfaces.straighten import Straightener
 
-#: Config T in small: a processor renders a hundred faces of it in a second.
+#: Config T in small: a processor renders over a hundred faces of it in a second.
 SETTINGS = StyleGAN3Settings(
     img_resolution=64,
     w_dim=DIM,
     channel_base=1024,
     channel_max=64,
-    num_layers=10,
-    margin_size=4,
+    num_layers=7,
+    first_cutoff=4.0,
+    first_stopband=8.0,
+    margin_size=2,
     num_fp16_res=0,
     conv_clamp=None,
-    mapping=MappingSettings(num_layers=2, layer_features=DIM, lr_multiplier=1.0),
+    mapping=MappingSettings(num_layers=4, layer_features=DIM, lr_multiplier=1.0),
 )
+
+_STYLE_WEIGHTS = 0.1  # deviation of the initial ones: styles that jump about are learnt from slowly
+_POPULATION_SEED = 4_400_000_001  # of the faces whose w is averaged
+
+Activate = Callable[[Tensor], Tensor]
 
 
 class Student(nn.Module):
-    """The synthesis network of traits, with activations as products of banded matrices.
+    """The synthesis network of an appearance, in a form that gradients pass.
 
-    Along one axis a filter that also changes the grid is a matrix; gradients pass products, and
-    processors multiply matrices best. Styles scale the features instead of the weights, so that a
-    batch shares one convolution.
+    Styles scale the features instead of the weights, so that a batch shares one convolution.
 
     Parameters
     ----------
-    settings : of the network that it becomes; ``w_dim`` is replaced by the number of traits.
+    settings : of the network that it becomes; ``w_dim`` is replaced by ``reads``.
+    reads : how many numbers it reads of every face.
     seed : of the initial weights.
     """
 
-    def __init__(self, settings: StyleGAN3Settings, *, seed: int) -> None:
+    def __init__(self, settings: StyleGAN3Settings, *, reads: int, seed: int) -> None:
         super().__init__()
         self.settings = settings
-        narrow = dataclasses.replace(
-            settings, w_dim=len(TRAITS), mapping=MappingSettings(num_layers=1)
-        )
+        narrow = dataclasses.replace(settings, w_dim=reads, mapping=MappingSettings(num_layers=1))
         network = StyleGAN3Network(narrow)
         random_weights(network, generator=torch.Generator().manual_seed(seed))
         self.synthesis = network.synthesis
-        for i, layer in enumerate(self.synthesis.layers):
+        for layer in self.synthesis.layers:
             layer.prepare()
-            if not layer.layer.is_rgb:
-                up_UH, down_TU = bands(layer.activation, layer.layer.reads.size + 2)
-                self.register_buffer(f"up{i}", up_UH, persistent=False)
-                self.register_buffer(f"down{i}", down_TU, persistent=False)
+            with torch.no_grad():
+                layer.affine.weight.mul_(_STYLE_WEIGHTS)
 
-    def forward(self, traits_NK: Tensor) -> Tensor:
-        """Faces (N, 3, H, H), nominal range [-1, 1], of traits in standard deviations."""
-        # Half precision would show in places and phases, and saves nothing in what is so small.
-        with torch.autocast(traits_NK.device.type, enabled=False):
-            start, *styles = [affine(traits_NK) for _, _, affine in self.synthesis.affines()]
-            x: Tensor = self.synthesis.input(start, None)
-            scales = [
-                _scales(layer, style_NI)
-                for layer, style_NI in zip(self.synthesis.layers, styles, strict=True)
-            ]
-        for i, (layer, (scale_NI, unscale_NO)) in enumerate(
-            zip(self.synthesis.layers, scales, strict=True)
-        ):
+    def forward(self, numbers_NA: Tensor) -> Tensor:
+        """Faces (N, 3, H, H), nominal range [-1, 1], of what is read of them."""
+        start, *styles = [affine(numbers_NA) for _, _, affine in self.synthesis.affines()]
+        x: Tensor = self.synthesis.input(start, None)
+        for layer, style_NI in zip(self.synthesis.layers, styles, strict=True):
+            scale_NI, unscale_NO = _scales(layer, style_NI)
             x = _convolve(layer, x, scale_NI, unscale_NO)
             if not layer.layer.is_rgb:
-                x = _activate(x, getattr(self, f"up{i}"), getattr(self, f"down{i}"))
-        return x.float() * self.synthesis.output_scale
+                x = _activation(layer.activation, x.shape[-1], x.device)(x)
+        return x * self.synthesis.output_scale
+
+
+@functools.lru_cache(maxsize=256)
+def _activation(act: Activation, size: int, device: torch.device) -> Activate:
+    """The filtered activation, by compiled passes on a processor that has numba."""
+    if device.type == "cpu":
+        try:
+            from ifgan.toyfaces import filtered_gradient
+        except ImportError:
+            pass
+        else:
+            if filtered_gradient.supports(act):
+                filters = filtered_gradient.Filters(act, size)
+                return lambda x_NCHW: filtered_gradient.filtered_lrelu(x_NCHW, filters)
+    up_UH, down_TU = (matrix.to(device) for matrix in bands(act, size))
+    return lambda x_NCHW: banded_lrelu(x_NCHW, up_UH, down_TU)
 
 
 def bands(act: Activation, in_size: int) -> tuple[Tensor, Tensor]:
@@ -112,8 +126,8 @@ def bands(act: Activation, in_size: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(up_UH).float(), torch.from_numpy(down_TU).float()
 
 
-def _activate(x_NCHW: Tensor, up_UH: Tensor, down_TU: Tensor) -> Tensor:
-    """Up-sample, leaky ReLU, down-sample; each along columns, then rows."""
+def banded_lrelu(x_NCHW: Tensor, up_UH: Tensor, down_TU: Tensor) -> Tensor:
+    """Up-sample, leaky ReLU, down-sample; each along columns, then rows, as matrix products."""
     fine_NCUU = F.linear(F.linear(x_NCHW, up_UH).transpose(2, 3), up_UH)
     fine_NCUU = F.leaky_relu(fine_NCUU, LRELU_SLOPE)
     return F.linear(F.linear(fine_NCUU, down_TU).transpose(2, 3), down_TU)
@@ -139,39 +153,68 @@ def _convolve(
 
 
 @torch.no_grad()
-def widen(network: StyleGAN2Network | StyleGAN3Network, synthesis: nn.Module) -> None:
-    """Make a network draw of w what ``synthesis`` draws of traits.
+def assemble(
+    network: StyleGAN2Network | StyleGAN3Network,
+    synthesis: nn.Module,
+    *,
+    layers: Sequence[tuple[Tensor, Tensor]],
+    read: tuple[Tensor, Tensor],
+    w_avg: Tensor,
+) -> None:
+    """Make a network draw of w what ``synthesis`` draws of what is read from w.
 
     Parameters
     ----------
-    network : of toyfaces' mapping (two layers of 512) and ``w_dim`` 512; all of it is replaced.
-    synthesis : the same network's synthesis, but with as many dimensions of w as there are traits.
+    network : all of it is replaced.
+    synthesis : the same network's synthesis, but with A dimensions of w.
+    layers : weights and biases of the mapping network, as they are applied.
+    read : weights (A, D) and biases (A,) of the read-out.
+    w_avg : (D,).
     """
-    space = load_space()
+    read_AD, shift_A = (part.double().cpu() for part in read)
     state = dict(synthesis.state_dict())
     for name, module in synthesis.named_modules():
         if isinstance(module, FullyConnected):
-            weight_OK, bias_O = (part.double().cpu() for part in module.effective())
-            weight_OD = weight_OK @ space.readout
-            state[f"{name}.weight"] = (weight_OD * math.sqrt(DIM)).float()
-            state[f"{name}.bias"] = (bias_O - weight_OD @ space.w_avg).float()
+            weight_OA, bias_O = (part.double().cpu() for part in module.effective())
+            state[f"{name}.weight"] = (weight_OA @ read_AD * math.sqrt(DIM)).float()
+            state[f"{name}.bias"] = (bias_O + weight_OA @ shift_A).float()
     network.synthesis.load_state_dict(state)
-    for i, weight_DD in enumerate(space.layers):
+    for i, (weight_DD, bias_D) in enumerate(layers):
         layer = network.mapping.get_submodule(f"fc{i}")
         assert isinstance(layer, FullyConnected)
         layer.weight.copy_(weight_DD * math.sqrt(DIM))
-        layer.bias.zero_()
-    network.mapping.w_avg.copy_(space.w_avg)
+        layer.bias.copy_(bias_D)
+    network.mapping.w_avg.copy_(w_avg)
 
 
-def finished(student: Student) -> dict[str, Tensor]:
-    """The tensors of the network that a student has become.
+def widen(network: StyleGAN2Network | StyleGAN3Network, synthesis: nn.Module) -> None:
+    """`assemble` with toyfaces' own mapping, of two layers, and traits as what is read."""
+    space = load_space()
+    zero_D = torch.zeros(DIM, dtype=torch.float64)
+    assemble(
+        network,
+        synthesis,
+        layers=[(weight_DD, zero_D) for weight_DD in space.layers],
+        read=(space.readout, -space.readout @ space.w_avg),
+        w_avg=space.w_avg,
+    )
 
-    What is learnt is float16; the mapping stays as it is, so that its w is toyfaces'.
-    """
+
+def finished(student: Student, straightener: Straightener) -> dict[str, Tensor]:
+    """The tensors of the network that a student has become; what was learnt is float16."""
     network = StyleGAN3Network(student.settings)
-    widen(network, student.synthesis)
-    learnt = {f"synthesis.{name}" for name, _ in network.synthesis.named_parameters()}
+    with torch.no_grad():
+        random = torch.Generator().manual_seed(_POPULATION_SEED)
+        w_avg = straightener.w(population(1 << 15, random).float()).mean(dim=0)
+    read = straightener.read
+    assemble(
+        network,
+        student.synthesis,
+        layers=straightener.mapping_layers(),
+        read=(read.weight.detach(), read.bias.detach()),
+        w_avg=w_avg,
+    )
+    learnt = {name for name, _ in network.named_parameters()}
     return {
         name: tensor.half() if name in learnt else tensor
         for name, tensor in network.state_dict().items()
