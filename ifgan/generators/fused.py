@@ -16,6 +16,7 @@ columns of one parity, T taps of the down-sampling filter, k 1 if it is separabl
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 
@@ -29,6 +30,7 @@ from ifgan.generators.filters import Activation, up_phases
 
 _TAPS = 6  # per coarse sample
 _TILE = 8  # coarse rows per window: 26 fine rows of a 256 x 256 image take 60 KB
+_LANES = 8  # columns that are computed at once; of the last ones some are not needed
 _OVERLAP = 2 * _TAPS - 2  # fine rows that two neighbouring windows share
 
 Floats = NDArray[np.float32]
@@ -53,26 +55,33 @@ def filtered_lrelu(x_NCHW: Tensor, act: Activation) -> Tensor:
     x_MHW = x_NCHW.contiguous().view(n * c, h, w).numpy()
     y_MHW = y_NCHW.view(n * c, act.size, act.size).numpy()
 
+    filters = _filters(act, h)
+    lrelu = (np.float32(act.slope), np.float32(act.clamp))
+
+    # Several parts per thread, because some threads are slower.
+    threads = torch.get_num_threads()
+    parts = min(8 * threads, n * c) if threads > 1 else 1
+    bounds = np.linspace(0, n * c, parts + 1).astype(int)
+
+    def work(mine: Iterator[int]) -> None:
+        for part in mine:
+            planes = slice(bounds[part], bounds[part + 1])
+            _filter_planes(x_MHW[planes], y_MHW[planes], *filters, *lrelu)
+
+    share(work, parts)
+    return y_NCHW
+
+
+@functools.lru_cache(maxsize=256)
+def _filters(act: Activation, h: int) -> tuple[NDArray[np.int64], Floats, Floats, int, int]:
+    """First samples, their weights, the down-sampling filter, zeros before and after."""
     phases = up_phases(act)
     starts = np.array([taps[0].start for taps in phases])
     weights = np.array([[tap.weight for tap in taps] for taps in phases], dtype=np.float32)
     down_kT = np.ascontiguousarray(np.atleast_2d(np.flip(act.down_taps)))
     low = max(0, -int(starts.min()))
     high = max(0, int(starts.max()) + _TAPS + math.ceil((act.fine_size + 1) / act.up) - h)
-    lrelu = (np.float32(act.slope), np.float32(act.clamp))
-
-    # Several parts per thread, because some threads are slower.
-    parts = min(8 * torch.get_num_threads(), n * c)
-    bounds = np.linspace(0, n * c, parts + 1).astype(int)
-
-    def work(mine: Iterator[int]) -> None:
-        for part in mine:
-            planes = slice(bounds[part], bounds[part + 1])
-            filters = (starts + low, weights, down_kT, low, high)
-            _filter_planes(x_MHW[planes], y_MHW[planes], *filters, *lrelu)
-
-    share(work, parts)
-    return y_NCHW
+    return starts + low, weights, down_kT, low, high
 
 
 @compiled
@@ -91,8 +100,11 @@ def _filter_planes(
     size = y_MHW.shape[1]
     up = len(starts)
     count = (2 * size + _OVERLAP + up - 1) // up
-    padded_HW = np.zeros((h + low + high, w + low + high), np.float32)
-    column = np.empty(w + low + high, np.float32)
+    count += -count % _LANES
+    wide = max(w + low + high, starts.max() + count + _TAPS)
+    wide += -wide % _LANES
+    padded_HW = np.zeros((h + low + high, wide), np.float32)
+    column = np.empty(wide, np.float32)
     fine_B2V = np.empty((2 * _TILE + _OVERLAP, 2, count * up // 2), np.float32)
     merged_12V = np.empty((1, 2, count * up // 2), np.float32)
 

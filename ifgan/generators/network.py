@@ -1,8 +1,9 @@
 """What every generator that is a trained network does alike.
 
 Libraries choose the order of a convolution's sums by shape, and a sample must not depend on its
-batch. Images are therefore rendered one by one on a CPU, which one image fills anyway, and on a GPU
-in groups of a size that the network alone decides, the last one padded.
+batch. Images are therefore rendered one by one on a CPU, which a large image fills anyway, while
+small ones take a thread each; and on a GPU in groups of a size that the network alone decides, the
+last one padded.
 
 Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H = W pixels.
 """
@@ -19,11 +20,13 @@ from torch import Tensor, nn
 from ifgan.generators.base import GROUP
 from ifgan.generators.mapping import FullyConnected, MappingNetwork, in_groups, map_latents
 from ifgan.groups import exact
+from ifgan.parallel import in_threads
 from ifgan.styles import StyleLayer, StyleMaps
 
 #: Types of the high-resolution layers, where not float32.
 HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
+_SMALL = 128  # pixels a side
 _PIXELS = 1 << 23  # of a group of images on a GPU: eight of 1024², whose layers take some 10 GB
 
 
@@ -122,18 +125,41 @@ class NetworkGenerator(abc.ABC):
         given = [tensor.to(self.w_avg.device, torch.float32) for tensor in (styles_NS, *beside)]
         channels = [layer.channels for layer in self.style_layers]
         size = together(self.w_avg.device, self.img_resolution)
-        images = []
+        groups = list(zip(*(torch.split(tensor, size) for tensor in given), strict=True))
+
+        def images(parts: tuple[Tensor, ...]) -> Tensor:
+            part_NS, *others = (_filled(part, size) for part in parts)
+            images_NCHW = render(torch.split(part_NS, channels, dim=1), *others)
+            return images_NCHW[: len(parts[0])]
+
+        threads = torch.get_num_threads()
         with exact():
-            for parts in zip(*(torch.split(tensor, size) for tensor in given), strict=True):
-                part_NS, *others = (_filled(part, size) for part in parts)
-                image_NCHW = render(torch.split(part_NS, channels, dim=1), *others)
-                images.append(image_NCHW[: len(parts[0])])
-        return torch.cat(images)
+            if self._is_small and 1 < threads <= len(groups):
+                return torch.cat(in_threads(_on_one_thread(images), groups, workers=threads))
+            return torch.cat([images(parts) for parts in groups])
+
+    @property
+    def _is_small(self) -> bool:
+        """Whether threads that share one image would mostly wait for each other."""
+        return self.w_avg.device.type == "cpu" and self.img_resolution <= _SMALL
+
+
+def _on_one_thread(images: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The same in a thread of its own, where torch has to be told everything anew."""
+
+    def alone(parts: tuple[Tensor, ...]) -> Tensor:
+        torch.set_num_threads(1)
+        with torch.inference_mode():
+            return images(parts)
+
+    return alone
 
 
 def _filled(part: Tensor, size: int) -> Tensor:
-    """The last samples of some, as many as there are in every group; none stay none."""
-    if 0 < len(part) < size:
+    """The last samples of some, as many as there are in every group; of none, zeros."""
+    if not len(part):
+        return part.new_zeros(size, *part.shape[1:])
+    if len(part) < size:
         part = torch.cat([part, part[-1:].expand(size - len(part), *part.shape[1:])])
     return part
 

@@ -17,6 +17,7 @@ of a chunk; u, v, m the transformed weights, inputs and outputs. Kernels see fla
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ def _apart(count: int) -> int:
     return (lines + (1 - lines) % 64) * 16
 
 
+@functools.lru_cache(maxsize=256)
 def _plan(size: int, channels_in: int, channels: int) -> _Plan:
     tiles = math.ceil(size / TILE)
     limit = min(max(SCRATCH // (channels_in + channels), CHUNK[0]), CHUNK[1])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ifgan.toyfaces.drawing.look import Look, look
-from ifgan.toyfaces.traits import INDEX, squash
+from ifgan.toyfaces.traits import squash
 
 _CPU = torch.device("cpu")
 
@@ -65,8 +65,3 @@ def _colours(face: Look) -> list[Tensor]:
     seen = {"frame": face.glasses, "brow": face.beard, "hair": face.hair, "lips": face.smile}
     partial = [face.colours[name] * share.unsqueeze(1) for name, share in seen.items()]
     return [*face.colours.values(), *partial]
-
-
-def count() -> int:
-    """How many numbers an appearance has."""
-    return appearance(torch.zeros(1, len(INDEX), dtype=torch.float64)).shape[1]

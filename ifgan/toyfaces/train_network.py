@@ -5,9 +5,7 @@ endless stream of pairs that no run, and no classifier's training, draws. `liken
 told to get right, `network_quality` how well it did.
 
 Everything is in a state file beside the result, written every minute; the same command goes on from
-it. The same options, device and library versions give the same network, on any number of cores.
-
-Shape legend: N faces, K traits, H = W = 64 pixels.
+it. The same options, device and library versions give the same network.
 """
 
 from __future__ import annotations
@@ -143,7 +141,9 @@ def main(argv: list[str] | None = None) -> None:
     except UserError as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
-        parser.exit(130, f"Stopped; the same command goes on from {state_file(arguments.out)}.\n")
+        state = state_file(arguments.out)
+        goes_on = f"goes on from {state}" if state.is_file() else "begins again"
+        parser.exit(130, f"Stopped; the same command {goes_on}.\n")
     sys.stdout.write(table(held_out))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import ifgan.toyfaces
 from ifgan.errors import UserError
 from tests.downloads.conftest import CONTENT, DIGEST
 from tests.downloads.server import Served
@@ -28,6 +29,8 @@ MALFORMED = {
     "gs://bucket": "must have the form gs://BUCKET/NAME",
     "gs:///net.pkl": "must have the form gs://BUCKET/NAME",
     "gs://bucket/folder/": "must have the form gs://BUCKET/NAME",
+    "ifgan://none.safetensors": "ifgan ships toyfaces_stylegan3.safetensors. Got ifgan://none",
+    "ifgan://../toyfaces/judge.safetensors": "ifgan ships toyfaces_stylegan3.safetensors. Got",
     "ftp://host/net.pkl": "must be a path, https://…, gs://… or s3://…",
 }
 
@@ -49,6 +52,14 @@ def test_a_local_path_gives_itself(fetch: Fetch, tmp_path: Path) -> None:
     assert fetch(str(path)) == path
     assert fetch(str(path), DIGEST.upper()) == path
     assert not (tmp_path / "cache").exists()
+
+
+def test_what_ships_is_where_ifgan_is_and_is_verified(fetch: Fetch, tmp_path: Path) -> None:
+    path = fetch("ifgan://toyfaces_stylegan3.safetensors")
+    assert path == Path(ifgan.toyfaces.__file__).with_name("toyfaces_stylegan3.safetensors")
+    with pytest.raises(UserError, match=r"set generator\.sha256="):
+        fetch("ifgan://toyfaces_stylegan3.safetensors", OTHER)
+    assert not (tmp_path / "cache").exists() and path.is_file()
 
 
 def test_a_local_file_is_verified_and_never_moved(fetch: Fetch, tmp_path: Path) -> None:

@@ -44,15 +44,17 @@ def test_w_does_not_depend_on_the_order_of_samples(generator: StyleGAN3) -> None
     assert torch.equal(generator.mapping(z_NDz.flip(0)).flip(0), generator.mapping(z_NDz))
 
 
-@pytest.mark.parametrize("half", ["mapping", "synthesis"])
+@pytest.mark.parametrize("half", ["mapping", "one image", "images"])
 def test_nothing_depends_on_the_number_of_threads(generator: StyleGAN3, half: str) -> None:
+    """One small image is shared by all threads; of several, each thread takes its own."""
     threads = torch.get_num_threads()
     results = []
     try:
         for count in (1, 2, 3):
             torch.set_num_threads(count)
             w_NRD = generator.mapping(latents(20))
-            results.append(w_NRD if half == "mapping" else generator.synthesis(w_NRD[:1]))
+            rendered = w_NRD[: 1 if half == "one image" else 4]
+            results.append(w_NRD if half == "mapping" else generator.synthesis(rendered))
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(results[0], results[1])
@@ -103,6 +105,8 @@ def test_images_differ_between_samples(generator: StyleGAN3) -> None:
 
 def test_empty_batch_gives_no_rows(generator: StyleGAN3) -> None:
     assert generator.mapping(latents(1)[:0]).shape == (0, generator.num_ws, 512)
+    none_NRD = torch.zeros(0, generator.num_ws, 512)
+    assert generator.synthesis(none_NRD).shape == (0, 3, 32, 32)
 
 
 def test_groups_have_one_size() -> None:

@@ -44,6 +44,26 @@ def test_it_writes_a_row_for_every_factor(tmp_path: Path) -> None:
         assert page.height > 6 * 64 and page.width > 5 * 64
 
 
+def test_it_writes_what_the_network_that_ships_has_learnt_beneath(tmp_path: Path) -> None:
+    finished = grid(tmp_path / "both.png", "--seeds", "0-3", "--columns", "2", "--learnt")
+    assert finished.returncode == 0, finished.stderr
+    with Image.open(tmp_path / "both.png") as page:
+        assert page.height > 4 * 64
+        pixels = np.asarray(page).astype(float)
+    faces = [pixels[t : t + 60, 12:72] for t in (12, 78, 144, 210)]
+    for rendered, learnt, other in (faces[:3], (faces[2], faces[3], faces[0])):
+        assert np.abs(rendered - learnt).mean() < 0.5 * np.abs(rendered - other).mean()
+
+
+@pytest.mark.parametrize(
+    "options", [("--sweep",), ("--resolution", "128"), ("--seeds", "0-4", "--columns", "2")]
+)
+def test_what_the_network_cannot_draw_is_one_line(options: tuple[str, ...], tmp_path: Path) -> None:
+    finished = grid(tmp_path / "both.png", "--learnt", *options)
+    assert finished.returncode == 1 and len(finished.stderr.splitlines()) == 1
+    assert "--learnt" in finished.stderr and not [*tmp_path.iterdir()]
+
+
 def test_a_wrong_resolution_is_one_line(tmp_path: Path) -> None:
     finished = grid(tmp_path / "faces.png", "--resolution", "77")
     assert finished.returncode == 1
