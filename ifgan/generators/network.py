@@ -115,21 +115,19 @@ class NetworkGenerator(abc.ABC):
         w_NRD = w_NRD.to(self.w_avg.device, torch.float32)
         return torch.cat([in_groups(a, w_NRD[:, row]) for _, row, a in self._affines()], dim=1)
 
-    def _in_parts(
-        self, styles_NS: Tensor, render: Callable[..., Tensor], *beside: Tensor
-    ) -> Tensor:
-        """Images of styles: ``render`` of the styles of each layer, so many samples at a time.
-
-        ``render`` is given a tuple, and after it the same samples of (N, …) tensors ``beside``.
-        """
-        given = [tensor.to(self.w_avg.device, torch.float32) for tensor in (styles_NS, *beside)]
+    def _by_layer(self, styles_NS: Tensor) -> tuple[Tensor, ...]:
+        """The styles of each layer, where the network is."""
         channels = [layer.channels for layer in self.style_layers]
+        return torch.split(styles_NS.to(self.w_avg.device, torch.float32), channels, dim=1)
+
+    def _in_parts(self, render: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+        """Images of (N, …) tensors, which ``render`` is given so many samples of at a time."""
+        given = [tensor.to(self.w_avg.device, torch.float32) for tensor in tensors]
         size = together(self.w_avg.device, self.img_resolution)
         groups = list(zip(*(torch.split(tensor, size) for tensor in given), strict=True))
 
         def images(parts: tuple[Tensor, ...]) -> Tensor:
-            part_NS, *others = (_filled(part, size) for part in parts)
-            images_NCHW = render(torch.split(part_NS, channels, dim=1), *others)
+            images_NCHW = render(*(_filled(part, size) for part in parts))
             return images_NCHW[: len(parts[0])]
 
         threads = torch.get_num_threads()

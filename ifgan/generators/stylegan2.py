@@ -101,7 +101,7 @@ class StyleGAN2(NetworkGenerator):
     def render_styles(self, styles_NS: Tensor) -> Tensor:
         """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
         render = functools.partial(self.network.synthesis.render, half=self.half)
-        return self._in_parts(styles_NS, render)
+        return self._in_parts(lambda *styles: render(styles), *self._by_layer(styles_NS))
 
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         return self.network.synthesis.affines(self.exit_resolution)

@@ -10,6 +10,7 @@ Shape legend: N batch, R = num_ws, D = w_dim, Dz = z_dim, S styles, C = c_dim, H
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -117,12 +118,17 @@ class StyleGAN3(NetworkGenerator):
     def render_styles(self, styles_NS: Tensor, *, transform_33: Tensor | None = None) -> Tensor:
         """Render styles: (N, S), as ``styles`` gives them, -> (N, 3, H, H) as ``synthesis``."""
 
-        def render(styles: tuple[Tensor, ...], transform_N33: Tensor | None = None) -> Tensor:
-            return self.network.synthesis.render(styles, transform_33=transform_N33, half=self.half)
+        synthesis = self.network.synthesis
+        motion_N4, *styles = self._by_layer(styles_NS)
+        scales = synthesis.scales(styles)  # of all at once: layers are many, and these are small
+        stored_33 = synthesis.input.transform if transform_33 is None else transform_33
+        transform_N33 = stored_33.expand(len(styles_NS), 3, 3)
 
-        if transform_33 is None:
-            return self._in_parts(styles_NS, render)
-        return self._in_parts(styles_NS, render, transform_33.expand(len(styles_NS), 3, 3))
+        def render(motion_N4: Tensor, transform_N33: Tensor, *flat: Tensor) -> Tensor:
+            pairs = list(zip(flat[::2], flat[1::2], strict=True))
+            return synthesis.render(motion_N4, pairs, transform_33=transform_N33, half=self.half)
+
+        return self._in_parts(render, motion_N4, transform_N33, *itertools.chain(*scales))
 
     def _affines(self) -> list[tuple[str, int, FullyConnected]]:
         return self.network.synthesis.affines()

@@ -91,6 +91,10 @@ class FourierInput(nn.Module):
         return rotation.reshape(-1, 3, 3) @ translation.reshape(-1, 3, 3)
 
 
+#: Of the weights of one layer, (N, I) and (N, O).
+Scales = tuple[Tensor, Tensor]
+
+
 class SynthesisLayer(nn.Module):
     """Modulated convolution, then the filtered activation."""
 
@@ -99,6 +103,7 @@ class SynthesisLayer(nn.Module):
     down_filter: Tensor
     unit: Tensor  # (O,), brings the weights to a mean square of one
     energy: Tensor  # (O, I), sum of the squares of such weights
+    gain: Tensor  # (), of the input
     convolve: ModulatedConv = staticmethod(modulated_conv)
 
     def __init__(self, settings: StyleGAN3Settings, layer: LayerGeometry) -> None:
@@ -124,6 +129,9 @@ class SynthesisLayer(nn.Module):
         energy = square.sum(dim=(2, 3)) * unit.square()[:, None]
         self.register_buffer("unit", unit, persistent=False)
         self.register_buffer("energy", energy, persistent=False)
+        gain = self.magnitude_ema.rsqrt()
+        gain = gain / math.sqrt(self.weight[0].numel()) if layer.is_rgb else gain
+        self.register_buffer("gain", gain, persistent=False)
         one = np.ones(1, dtype=np.float32)
         up_taps = self.up_filter.cpu().numpy() if hasattr(self, "up_filter") else one
         down_taps = self.down_filter.cpu().numpy() if hasattr(self, "down_filter") else one
@@ -147,11 +155,13 @@ class SynthesisLayer(nn.Module):
         )
 
     def forward(
-        self, x_NIHW: Tensor, style_NI: Tensor, *, filtered: FilteredLrelu, half: torch.dtype | None
+        self, x_NIHW: Tensor, scales: Scales, *, filtered: FilteredLrelu, half: torch.dtype | None
     ) -> Tensor:
-        """(N, I, H, H), (N, I) -> (N, O, size, size), float32; convolves in ``half`` if given."""
+        """(N, I, H, H), `scales` -> (N, O, size, size), float32; convolves in ``half`` if given."""
         dtype = half if half and self.layer.is_half else torch.float32
-        weight_NOIKK = self._modulated(style_NI).to(dtype)
+        scale_NI, scale_NO = scales
+        scale_NOI = scale_NO[:, :, None] * scale_NI[:, None, :] * self.gain
+        weight_NOIKK = (self.weight * scale_NOI[..., None, None]).to(dtype)
         y_NOHW = self.convolve(
             x_NIHW.to(dtype), weight_NOIKK, self.bias.to(dtype), padding=self.layer.kernel - 1
         )
@@ -159,22 +169,17 @@ class SynthesisLayer(nn.Module):
             return y_NOHW.float().clamp_(-self.clamp, self.clamp)
         return filtered(y_NOHW, self.activation)
 
-    def _modulated(self, style_NI: Tensor) -> Tensor:
-        """Weights times styles, demodulated, times the input's gain: (N, O, I, K, K).
+    def scales(self, style_NI: Tensor) -> Scales:
+        """What modulation multiplies the weights by: (N, I) styles, and (N, O) demodulation.
 
-        Demodulation is taken through ``energy``, without a pass over the modulated weights.
-        Styles are normalised per sample, which leaves images independent of each other.
+        Demodulation is taken through ``energy``, without a pass over the modulated weights. Styles
+        are normalised per sample, which leaves images independent of each other.
         """
-        gain = self.magnitude_ema.rsqrt()
         if self.layer.is_rgb:
-            scale_NOI = style_NI[:, None, :] * (gain / math.sqrt(self.weight[0].numel()))
-        else:
-            style_NI = unit_mean_square(style_NI)
-            energy_NO = in_groups(lambda square_NI: square_NI @ self.energy.T, style_NI.square())
-            demodulate_NO = self.unit * (energy_NO + 1e-8).rsqrt()
-            scale_NOI = demodulate_NO[:, :, None] * style_NI[:, None, :] * gain
-        weight_NOIKK: Tensor = self.weight * scale_NOI[..., None, None]
-        return weight_NOIKK
+            return style_NI, style_NI.new_ones(len(style_NI), len(self.bias))
+        style_NI = in_groups(unit_mean_square, style_NI)
+        energy_NO = in_groups(lambda square_NI: square_NI @ self.energy.T, style_NI.square())
+        return style_NI, self.unit * (energy_NO + 1e-8).rsqrt()
 
 
 class SynthesisNetwork(nn.Module):
@@ -205,17 +210,24 @@ class SynthesisNetwork(nn.Module):
     ) -> Tensor:
         """Render; ``transform_33``, also (N, 3, 3), replaces the stored user transform."""
         styles = [in_groups(affine, w_NRD[:, row]) for _, row, affine in self.affines()]
-        return self.render(styles, transform_33=transform_33, half=half)
+        scales = self.scales(styles[1:])
+        return self.render(styles[0], scales, transform_33=transform_33, half=half)
+
+    def scales(self, styles: Sequence[Tensor]) -> list[Scales]:
+        """What the weights of each layer are multiplied by, from its styles (N, I)."""
+        layers = zip(self.layers, styles, strict=True)
+        return [layer.scales(style_NI) for layer, style_NI in layers]
 
     def render(
         self,
-        styles: Sequence[Tensor],
+        motion_N4: Tensor,
+        scales: Sequence[Scales],
         *,
         transform_33: Tensor | None = None,
         half: torch.dtype | None = None,
     ) -> Tensor:
-        """Render from the styles of ``affines``: (N, 4) of the input, (N, I) of each layer."""
-        x: Tensor = self.input(styles[0], transform_33)
-        for layer, style_NI in zip(self.layers, styles[1:], strict=True):
-            x = layer(x, style_NI, filtered=self.filtered, half=half)
+        """Render from the style of the input and the ``scales`` of each layer."""
+        x: Tensor = self.input(motion_N4, transform_33)
+        for layer, layers_scales in zip(self.layers, scales, strict=True):
+            x = layer(x, layers_scales, filtered=self.filtered, half=half)
         return x * self.output_scale
