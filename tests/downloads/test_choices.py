@@ -22,7 +22,8 @@ from tests.downloads.conftest import CONTENT, DIGEST
 from tests.downloads.server import Served
 
 CHOICES = sorted(path.stem for path in paths.shipped("conf").glob("generator/*.yaml"))
-PUBLISHED = [choice for choice in CHOICES if choice not in ("checkpoint", "toyfaces")]
+OURS = ("checkpoint", "toyfaces", "toyfaces_stylegan3")
+PUBLISHED = [choice for choice in CHOICES if choice not in OURS]
 URL = re.compile(
     r"https://api\.ngc\.nvidia\.com/v2/models/nvidia/research/(stylegan[23])/versions/1/files/"
     r"(\1(?:-[tr])?)-([a-z0-9]+)-(\d+)x(\d+)\.pkl"
@@ -67,6 +68,15 @@ def test_every_published_face_network_is_a_choice() -> None:
         "stylegan2-ffhq-256x256.pkl",
         "stylegan2-celebahq-256x256.pkl",
     }
+
+
+def test_the_network_that_ships_enters_the_graph_without_a_download(tmp_path: Path) -> None:
+    config = composed("generator=toyfaces_stylegan3", f"store={tmp_path}")
+    file = identify(config).generator_file
+    assert file is not None and file.path.endswith("toyfaces_stylegan3.safetensors")
+    assert file.sha256 == sha256(Path(file.path))
+    assert Path(file.path).stat().st_size < 8 * 2**20
+    assert not [*tmp_path.glob("downloads/*")]
 
 
 @pytest.mark.parametrize("given", ["abc", "g" * 64, "", "0" * 65])
