@@ -19,7 +19,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(folder)]
     subprocess.run([*build, str(CHECKOUT)], check=True, capture_output=True)
     [wheel] = folder.glob("*.whl")
-    assert wheel.stat().st_size < 4 * 2**20
+    assert wheel.stat().st_size < 6 * 2**20  # 2.5 of them the StyleGAN3 that ships
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
     subprocess.run([*pip, "--target", str(folder / "site"), str(wheel)], check=True)
     return folder / "site"

@@ -16,6 +16,7 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,11 @@ def _save(run: Run, out: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write(run: Run, out: Path, *, held_out: Quality | None) -> None:
-    """Write the average network, with what is known of it."""
+def write(run: Run, out: Path, tensors: Mapping[str, Tensor], *, held_out: Quality | None) -> None:
+    """Write the finished network, with what is known of it."""
     record: dict[str, Any] = {"training": asdict(run.training), "images": run.done}
     if held_out is not None:
         record["held_out"] = held_out
-    tensors = finished(run.average, run.straightener)
     write_checkpoint(out, run.average.settings, tensors, record=record)
 
 
@@ -135,9 +135,10 @@ def main(argv: list[str] | None = None) -> None:
         )
         run = begin(training, device, arguments.out)
         train(run, arguments.out)
-        write(run, arguments.out, held_out=None)
+        tensors = finished(run.average, run.straightener)
+        write(run, arguments.out, tensors, held_out=None)
         held_out = quality(arguments.out, count=arguments.held_out, device=device)
-        write(run, arguments.out, held_out=held_out)
+        write(run, arguments.out, tensors, held_out=held_out)
     except UserError as error:
         parser.exit(1, f"{error}\n")
     except KeyboardInterrupt:
