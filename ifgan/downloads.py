@@ -65,7 +65,7 @@ def fetch(
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", uri):
         return _local(uri, option=option, expected=expected)
     if uri.lower().startswith(_SHIPPED):
-        return _local(str(shipped(uri, option=option)), option=option, expected=expected)
+        return _local(str(shipped_network(uri, option=option)), option=option, expected=expected)
     place = _place(uri, option=option, cache=cache)
     if place.is_file() and expected in (None, files.sha256(place)):
         return place
@@ -135,7 +135,7 @@ def _place(uri: str, *, option: str, cache: Path) -> Path:
     return cache / hashlib.sha256(uri.encode()).hexdigest()[:12] / name
 
 
-def shipped(uri: str, *, option: str) -> Path:
+def shipped_network(uri: str, *, option: str) -> Path:
     """The file of an ``ifgan://`` address, wherever ifgan is installed."""
     import ifgan.toyfaces
 

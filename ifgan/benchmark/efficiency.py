@@ -42,10 +42,11 @@ import numpy as np
 from ifgan.benchmark import contestants, toy_worlds, whitening, worlds
 from ifgan.benchmark.worlds import World, cosines
 from ifgan.blas import one_thread_each
-from ifgan.downloads import shipped
+from ifgan.downloads import shipped_network
 from ifgan.edit_vector import steepest
 from ifgan.losses import Float64
 from ifgan.parallel import in_threads
+from ifgan.toyfaces.factors import NETWORK
 
 SIZES = (500, 1000, 2000, 5000, 10_000, 20_000)
 QUICK = (500, 1000, 2000, 4000)
@@ -53,7 +54,6 @@ _FURTHER = 10_000  # latents that measure directions
 _MODERATE = 0.1  # the largest ratio of a reference that is tuned as it is used
 _GOALS = {"exact": 20.0, "tuned": 5.0, "moderate": 5.0}
 _SIDE_GOAL = 50.0  # per cent
-_NETWORK = "ifgan://toyfaces_stylegan3.safetensors"
 
 Group = Callable[[], Iterator[World]]
 
@@ -168,9 +168,7 @@ def _toyfaces(
     network: bool,
 ) -> Iterator[World]:
     first = repetition * (faces + further)
-    path = (
-        shipped("ifgan://toyfaces_stylegan3.safetensors", option="--network") if network else None
-    )
+    path = shipped_network(NETWORK, option="--network") if network else None
     drawn = toy_worlds.draw(names, faces, further, seed=first, workers=workers, network=path)
     return toy_worlds.worlds(drawn)
 

@@ -106,8 +106,9 @@ def _factors(teacher: ToyFaces, latents_MD: Float32, space: str) -> Float64:
     """What toyfaces draw of latents."""
     found = []
     for chunk in torch.split(torch.from_numpy(latents_MD.astype(np.float32)), _CHUNK):
-        w_NRD = chunk[:, None].repeat(1, teacher.num_ws, 1)
-        found.append(teacher.factors(teacher.mapping(chunk) if space == "z" else w_NRD))
+        is_z = space == "z"
+        w_NRD = teacher.mapping(chunk) if is_z else chunk[:, None].repeat(1, teacher.num_ws, 1)
+        found.append(teacher.factors(w_NRD))
     return np.concatenate(found).astype(np.float64)
 
 

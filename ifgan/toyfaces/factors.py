@@ -9,6 +9,10 @@ from typing import Literal
 REVISION = 1
 
 
+#: Where the network is that has learnt to draw toy faces.
+NETWORK = "ifgan://toyfaces_stylegan3.safetensors"
+
+
 @dataclass(frozen=True)
 class Factor:
     """One attribute with a truth.

@@ -32,6 +32,7 @@ def forward(
     down: Floats,
     slope: np.float32,
 ) -> None:
+    """y of x; the rest is what ``filtered_gradient.Filters`` gives."""
     n, _, _, channels = x.shape
     size, up = y.shape[1], len(starts)
     fine_size = 2 * size + 2 * TAPS - 2
@@ -77,6 +78,7 @@ def backward(
     down: Floats,
     slope: np.float32,
 ) -> None:
+    """gx, the gradient of x, from that of y; what the activation had as its sign is made anew."""
     n, h, w, channels = x.shape
     size, up = g.shape[1], len(starts)
     fine_size = 2 * size + 2 * TAPS - 2
@@ -169,19 +171,16 @@ def _columns_apart(x: Floats, k: Floats, c: int, out: Floats) -> None:
 @compiled
 def _merge(window: Floats, top: int, p: int, k: Floats, out: Floats) -> None:
     """out = the sum over twelve rows of k times window[top + t]; rows lie in a ring."""
+    out[:] = 0
     for half in range(0, 12, 6):
         r = (top + half) % 12
         a, b, d = window[r, p], window[(r + 1) % 12, p], window[(r + 2) % 12, p]
         e, f, g = window[(r + 3) % 12, p], window[(r + 4) % 12, p], window[(r + 5) % 12, p]
         k0, k1, k2 = k[half], k[half + 1], k[half + 2]
         k3, k4, k5 = k[half + 3], k[half + 4], k[half + 5]
-        if half == 0:
-            for i in range(len(out)):
-                out[i] = k0 * a[i] + k1 * b[i] + k2 * d[i] + k3 * e[i] + k4 * f[i] + k5 * g[i]
-        else:
-            for i in range(len(out)):
-                v = k0 * a[i] + k1 * b[i] + k2 * d[i] + k3 * e[i] + k4 * f[i] + k5 * g[i]
-                out[i] += v
+        for i in range(len(out)):
+            v = k0 * a[i] + k1 * b[i] + k2 * d[i] + k3 * e[i] + k4 * f[i] + k5 * g[i]
+            out[i] += v
 
 
 @compiled
@@ -189,28 +188,21 @@ def _halve(fine: Floats, k: Floats, c: int, out: Floats) -> None:
     """Every second column of the filtered row, from a row that is kept by phases."""
     up = len(fine)
     period = up // 2
+    out[:] = 0
     for b in range(period):
         steps = (len(out) // c - b + period - 1) // period
         for t in range(12):
             x = fine[(2 * b + t) % up, (2 * b + t) // up * c :]
             weight = k[t]
-            if period == 1:
-                if t == 0:
-                    for i in range(len(out)):
-                        out[i] = weight * x[i]
-                else:
-                    for i in range(len(out)):
-                        out[i] += weight * x[i]
+            if period == 1:  # what follows, as one loop
+                for i in range(len(out)):
+                    out[i] += weight * x[i]
             else:
                 for j in range(steps):
                     o = out[(j * period + b) * c :]
                     s = x[j * c :]
-                    if t == 0:
-                        for i in range(c):
-                            o[i] = weight * s[i]
-                    else:
-                        for i in range(c):
-                            o[i] += weight * s[i]
+                    for i in range(c):
+                        o[i] += weight * s[i]
 
 
 @compiled

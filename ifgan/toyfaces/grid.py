@@ -15,11 +15,12 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from ifgan.downloads import shipped
+from ifgan.downloads import shipped_network
 from ifgan.errors import UserError
 from ifgan.generators.base import seeds_to_z, truncate
 from ifgan.generators.checkpoint import load_generator_file
 from ifgan.seeds import parse_seeds
+from ifgan.toyfaces.factors import NETWORK
 from ifgan.toyfaces.generator import ToyFaces
 from ifgan.toyfaces.traits import FACTORS
 
@@ -71,8 +72,7 @@ def picture(images: Tensor, *, columns: int, labels: tuple[str, ...] = ()) -> Im
 
 def beside_learnt(images: Tensor, z_ND: Tensor, *, psi: float, columns: int) -> Tensor:
     """Beneath each row of faces, what ``toyfaces_stylegan3`` draws of the same latents."""
-    path = shipped("ifgan://toyfaces_stylegan3.safetensors", option="--learnt")
-    network = load_generator_file(path)
+    network = load_generator_file(shipped_network(NETWORK, option="--learnt"))
     learnt = network.synthesis(truncate(network.mapping(z_ND), network.w_avg, psi=psi))
     rows = zip(torch.split(images, columns), torch.split(learnt, columns), strict=True)
     return torch.cat([part for row in rows for part in row])

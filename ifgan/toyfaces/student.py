@@ -36,7 +36,7 @@ from ifgan.toyfaces.lessons import population
 from ifgan.toyfaces.space import DIM, load_space
 from ifgan.toyfaces.straighten import Straightener
 
-#: Config T in small: a processor renders over a hundred faces of it in a second.
+#: Config T in small: two cores render a hundred faces of it in a second.
 SETTINGS = StyleGAN3Settings(
     img_resolution=64,
     w_dim=DIM,
