@@ -19,6 +19,7 @@ from ifgan.downloads import shipped_network
 from ifgan.errors import UserError
 from ifgan.generators.base import seeds_to_z, truncate
 from ifgan.generators.checkpoint import load_generator_file
+from ifgan.ranges import in_range
 from ifgan.seeds import parse_seeds
 from ifgan.toyfaces.factors import NETWORK
 from ifgan.toyfaces.generator import ToyFaces
@@ -78,6 +79,26 @@ def beside_learnt(images: Tensor, z_ND: Tensor, *, psi: float, columns: int) -> 
     return torch.cat([part for row in rows for part in row])
 
 
+def _check(options: argparse.Namespace, seeds: list[int]) -> None:
+    """Refuse before anything is drawn."""
+    out: Path = options.out
+    if out.suffix.lower() not in Image.registered_extensions() or not out.parent.is_dir():
+        raise UserError(
+            "out must be an image file, such as faces.png, in an existing directory. Got "
+            f"'{out}'. Change its name, or create the directory."
+        )
+    in_range("--psi", options.psi, low=-2.0, high=2.0)
+    if options.columns < 1:
+        raise UserError(f"--columns must be at least 1. Got {options.columns}.")
+    if options.learnt and (options.sweep or options.resolution != 64):
+        raise UserError("--learnt draws faces of 64 pixels, and no --sweep. Leave these out.")
+    if options.learnt and len(seeds) % min(options.columns, len(seeds)):
+        raise UserError(
+            f"--columns must divide the number of seeds with --learnt. Got {options.columns} and "
+            f"{len(seeds)}."
+        )
+
+
 def main() -> None:
     """Draw what the command line asks for."""
     parser = argparse.ArgumentParser(description="Draw a grid of toy faces.")
@@ -90,16 +111,8 @@ def main() -> None:
     parser.add_argument("--learnt", action="store_true", help="also by toyfaces_stylegan3, beneath")
     options = parser.parse_args()
     try:
-        if options.columns < 1:
-            raise UserError(f"--columns must be at least 1. Got {options.columns}.")
-        if options.learnt and (options.sweep or options.resolution != 64):
-            raise UserError("--learnt draws faces of 64 pixels, and no --sweep. Leave these out.")
         seeds = parse_seeds(options.seeds, option="--seeds")
-        if options.learnt and len(seeds) % min(options.columns, len(seeds)):
-            raise UserError(
-                f"--columns must divide the number of seeds with --learnt. Got {options.columns} "
-                f"and {len(seeds)}."
-            )
+        _check(options, seeds)
         generator = ToyFaces(options.resolution)
     except UserError as error:
         raise SystemExit(f"error: {error}") from None

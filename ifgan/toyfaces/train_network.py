@@ -117,10 +117,11 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        if min(arguments.images, arguments.batch, arguments.mapping_steps) < 1:
-            raise UserError("--images, --batch and --mapping-steps must be at least 1.")
-        if arguments.held_out < 2:
-            raise UserError("--held-out must be at least 2.")
+        least = {"images": 1, "batch": 1, "mapping_steps": 1, "held_out": 2}
+        for name, low in least.items():
+            if (given := getattr(arguments, name)) < low:
+                option = name.replace("_", "-")
+                raise UserError(f"--{option} must be at least {low}. Got {given}.")
         if arguments.out.suffix != ".safetensors" or not arguments.out.parent.is_dir():
             raise UserError(
                 "--out must be named *.safetensors, in an existing directory. Got "

@@ -64,6 +64,24 @@ def test_what_the_network_cannot_draw_is_one_line(options: tuple[str, ...], tmp_
     assert "--learnt" in finished.stderr and not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("nowhere/faces.png",), "error: out must be an image file"),
+        (("faces.foo",), "error: out must be an image file"),
+        (("faces",), "error: out must be an image file"),
+        (("faces.png", "--psi", "nan"), "error: --psi must be"),
+        (("faces.png", "--columns", "0"), "error: --columns must be"),
+    ],
+)
+def test_what_cannot_be_drawn_or_written_is_one_line(
+    options: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    finished = grid(tmp_path / options[0], *options[1:])
+    assert finished.returncode == 1 and len(finished.stderr.splitlines()) == 1, finished.stderr
+    assert finished.stderr.startswith(said) and not [*tmp_path.iterdir()]
+
+
 def test_a_wrong_resolution_is_one_line(tmp_path: Path) -> None:
     finished = grid(tmp_path / "faces.png", "--resolution", "77")
     assert finished.returncode == 1

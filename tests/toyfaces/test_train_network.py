@@ -225,7 +225,9 @@ def test_counts_that_are_none_are_refused(
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--out", str(tmp_path / "net.safetensors"), option, "0"])
-    assert caught.value.code == 1 and "must be at least" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert caught.value.code == 1 and error.startswith(f"{option} must be at least")
+    assert error.endswith("Got 0.\n")
 
 
 @pytest.mark.parametrize("name", ["net.pt", "nowhere/net.safetensors"])
